@@ -1,0 +1,171 @@
+"""The slow path of decoding: take a payload apart object by object, keep the good ones, say what is wrong with the rest."""
+
+import json
+import math
+import re
+from typing import Any
+
+import msgspec
+
+from gateway.limits import MAX_DATA_DEPTH, MAX_ID_CHARACTERS, MAX_OBJECTS, MAX_TYPE_CHARACTERS
+from gateway.message import Bad, Message
+from gateway.reason import Reason
+from gateway.wire_object import DECODE_ERRORS, WireObject, to_message
+
+_decoder = msgspec.json.Decoder(WireObject)
+
+_BLANK = b" \t\r\n"
+#: A whole string, a lone quote (a string that never ends), or punctuation.
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_OPENER = {b"}": b"{", b"]": b"["}
+
+#: Python reads integers of up to 4,300 digits; no double has more than 309.
+_DIGITS_OF_A_DOUBLE = 400
+
+
+def salvage(raw: bytes) -> list[Message | Bad]:
+    """Every object of a payload that the strict decode refused. Never raises."""
+    text = raw.strip(_BLANK)
+    if not text.startswith(b"["):
+        return [_object(raw)]
+    pieces = _pieces(text)
+    if pieces is None:
+        return [Bad(reason=Reason.TOO_MANY, detail=f"more than {MAX_OBJECTS} objects", raw=raw)]
+    return [_object(piece) for piece in pieces]
+
+
+def _pieces(text: bytes) -> list[bytes] | None:
+    """The bytes between the commas of the outermost array, or None when there are too many.
+
+    It follows strings and brackets only, so that an object that is no JSON (`NaN`, a missing quote's worth of rubbish) is
+    one bad piece between good ones. What follows the array, or is left where it never ends, is a last piece.
+    """
+    pieces: list[bytes] = []
+    open_brackets: list[bytes] = []
+    start, end = 1, None
+    for token in _TOKEN.finditer(text, 1):
+        mark = token.group()
+        if mark == b'"':
+            break
+        if mark in (b"[", b"{"):
+            open_brackets.append(mark)
+        elif mark == b"," and not open_brackets:
+            pieces.append(text[start : token.start()])
+            start = token.end()
+            if len(pieces) >= MAX_OBJECTS:
+                return None
+        elif mark in _OPENER and _OPENER[mark] in open_brackets:
+            while open_brackets.pop() != _OPENER[mark]:
+                pass
+        elif mark == b"]" and not open_brackets:
+            end = token.start()
+            break
+    last = text[start:end]
+    if end is None or pieces or last.strip(_BLANK):
+        pieces.append(last)
+    if end is not None and text[end + 1 :].strip(_BLANK):
+        pieces.append(text[end + 1 :])
+    return pieces
+
+
+def _object(raw: bytes) -> Message | Bad:
+    """One object: its message where it keeps the contract, else what is wrong with it."""
+    try:
+        wire = _decoder.decode(raw)
+    except DECODE_ERRORS:
+        return _diagnose(raw)
+    message = to_message(wire)
+    if isinstance(message, Message) and _text_trouble(_strings_of(wire)) is None:
+        return message
+    return _diagnose(raw)
+
+
+def _diagnose(raw: bytes) -> Bad:
+    """Say what is wrong, reading as leniently as can be, so that the receipt and the quarantine name the message."""
+    try:
+        parsed = json.loads(raw.decode("utf-8", "surrogateescape"), parse_int=_parse_int)
+    except RecursionError:
+        return Bad(reason=Reason.TOO_DEEP, detail="nested beyond reading", raw=raw)
+    except ValueError as error:
+        return Bad(reason=Reason.MALFORMED_JSON, detail=str(error)[:200], raw=raw)
+    if not isinstance(parsed, dict):
+        return Bad(reason=Reason.WRONG_TYPE, detail="an object is expected", raw=raw)
+    reason, detail, message = _fault(parsed)
+    readable_id = _readable(parsed.get("id"), MAX_ID_CHARACTERS)
+    readable_type = _readable(parsed.get("type"), MAX_TYPE_CHARACTERS)
+    return Bad(reason=reason, detail=detail, raw=raw, id=readable_id, type=readable_type, message=message)
+
+
+def _fault(parsed: dict[str, Any]) -> tuple[Reason, str, Message | None]:
+    """The first fault of a lenient reading, and the message itself where only its time is unusable."""
+    known = {key: parsed[key] for key in WireObject.__struct_fields__ if key in parsed}
+    for key, value in known.items():
+        trouble = _trouble(value, 0)
+        if trouble is not None and key != "time":
+            return trouble, f"in `{key}`", None
+    try:
+        wire = msgspec.convert(known | {"time": None}, WireObject)
+    except DECODE_ERRORS as error:
+        bad_id = _readable(parsed.get("id"), MAX_ID_CHARACTERS) is None
+        return (Reason.BAD_ID if bad_id else Reason.WRONG_TYPE), str(error)[:200], None
+    message = to_message(wire)
+    if isinstance(message, Reason):
+        return message, message.meaning, None
+    if _usable_time(known):
+        # Nothing is wrong with what the contract names: the text around it is no JSON (`NaN` under another key).
+        return Reason.MALFORMED_JSON, "not JSON outside the keys of the contract", None
+    return Reason.BAD_TIME, repr(known.get("time"))[:200], message
+
+
+def _usable_time(known: dict[str, Any]) -> bool:
+    try:
+        return isinstance(to_message(msgspec.convert(known, WireObject)), Message)
+    except DECODE_ERRORS:
+        return False
+
+
+def _trouble(value: Any, depth: int) -> Reason | None:
+    """Why a leniently read value cannot be kept; nesting is bounded here, so that its reader's stack is."""
+    if depth > MAX_DATA_DEPTH:
+        return Reason.TOO_DEEP
+    if isinstance(value, str):
+        return _text_trouble([value])
+    if isinstance(value, float) and not math.isfinite(value):
+        return Reason.NOT_FINITE
+    inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
+    return next(filter(None, (_trouble(each, depth + 1) for each in inner)), None)
+
+
+def _text_trouble(strings: list[str]) -> Reason | None:
+    for text in strings:
+        if "\0" in text:
+            return Reason.NUL_CHARACTER
+        if not text.isascii():
+            try:
+                text.encode()
+            except UnicodeEncodeError:
+                return Reason.LONE_SURROGATE
+    return None
+
+
+def _strings_of(value: Any) -> list[str]:
+    """All strings and keys of a well-typed object."""
+    if isinstance(value, WireObject):
+        return [
+            text for each in (value.id, value.type, value.value, value.unit, value.data) for text in _strings_of(each)
+        ]
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        return [*value, *(text for each in value.values() for text in _strings_of(each))]
+    return [text for each in value for text in _strings_of(each)] if isinstance(value, list) else []
+
+
+def _readable(value: Any, longest: int) -> str | None:
+    if not isinstance(value, str) or not 1 <= len(value) <= longest or _text_trouble([value]) is not None:
+        return None
+    return value
+
+
+def _parse_int(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _DIGITS_OF_A_DOUBLE else math.inf
