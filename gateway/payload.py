@@ -19,7 +19,8 @@ def decode(payload: bytes | bytearray | memoryview) -> list[Message | Bad]:
     """All objects of a payload in their order. Never raises; an empty array is an empty list.
 
     Every `Message` can be kept by PostgreSQL as it is: no U+0000, no lone surrogate, no number beyond a double, times
-    in UTC within the years 1 to 9999. Whether a time lies too far ahead depends on the lane: `gateway.time_rule.judge_time`.
+    in UTC within the years 1 to 9999. Whether a time lies too far ahead depends on the lane:
+    `gateway.time_rule.judge_time`.
     """
     raw = payload if isinstance(payload, bytes) else bytes(payload)
     if len(raw) > MAX_PAYLOAD_BYTES:

@@ -1,4 +1,4 @@
-"""The slow path of decoding: take a payload apart object by object, keep the good ones, say what is wrong with the rest."""
+"""The slow path of decoding: take a payload apart, keep the good objects, say what is wrong with the rest."""
 
 import json
 import math
@@ -37,35 +37,42 @@ def salvage(raw: bytes) -> list[Message | Bad]:
 def _pieces(text: bytes) -> list[bytes] | None:
     """The bytes between the commas of the outermost array, or None when there are too many.
 
-    It follows strings and brackets only, so that an object that is no JSON (`NaN`, a missing quote's worth of rubbish) is
-    one bad piece between good ones. What follows the array, or is left where it never ends, is a last piece.
+    It follows strings and brackets only, so that an object that is no JSON (`NaN`, say) is one bad piece between
+    good ones. What follows the array, or is left where it never ends, is a last piece.
     """
-    pieces: list[bytes] = []
-    open_brackets: list[bytes] = []
-    start, end = 1, None
-    for token in _TOKEN.finditer(text, 1):
-        mark = token.group()
-        if mark == b'"':
-            break
-        if mark in (b"[", b"{"):
-            open_brackets.append(mark)
-        elif mark == b"," and not open_brackets:
-            pieces.append(text[start : token.start()])
-            start = token.end()
-            if len(pieces) >= MAX_OBJECTS:
-                return None
-        elif mark in _OPENER and _OPENER[mark] in open_brackets:
-            while open_brackets.pop() != _OPENER[mark]:
-                pass
-        elif mark == b"]" and not open_brackets:
-            end = token.start()
-            break
-    last = text[start:end]
-    if end is None or pieces or last.strip(_BLANK):
-        pieces.append(last)
-    if end is not None and text[end + 1 :].strip(_BLANK):
+    commas, end = _outer_marks(text)
+    if len(commas) >= MAX_OBJECTS:
+        return None
+    starts = [1, *(comma + 1 for comma in commas)]
+    pieces = [text[start:stop] for start, stop in zip(starts, [*commas, end], strict=True)]
+    if len(pieces) == 1 and end < len(text) and not pieces[0].strip(_BLANK):
+        pieces = []
+    if text[end + 1 :].strip(_BLANK):
         pieces.append(text[end + 1 :])
     return pieces
+
+
+def _outer_marks(text: bytes) -> tuple[list[int], int]:
+    """Where the outermost array has its commas (as far as they are few enough), and where it ends."""
+    commas: list[int] = []
+    opened: list[bytes] = []
+    still_open = {b"{": 0, b"[": 0}
+    for token in _TOKEN.finditer(text, 1):
+        mark = token.group()
+        if mark == b'"' or len(commas) >= MAX_OBJECTS:
+            break
+        if mark in still_open:
+            opened.append(mark)
+            still_open[mark] += 1
+        elif mark in _OPENER and still_open[_OPENER[mark]]:
+            while (closed := opened.pop()) != _OPENER[mark]:
+                still_open[closed] -= 1
+            still_open[closed] -= 1
+        elif not opened and mark == b",":
+            commas.append(token.start())
+        elif not opened and mark == b"]":
+            return commas, token.start()
+    return commas, len(text)
 
 
 def _object(raw: bytes) -> Message | Bad:
@@ -151,9 +158,7 @@ def _text_trouble(strings: list[str]) -> Reason | None:
 def _strings_of(value: Any) -> list[str]:
     """All strings and keys of a well-typed object."""
     if isinstance(value, WireObject):
-        return [
-            text for each in (value.id, value.type, value.value, value.unit, value.data) for text in _strings_of(each)
-        ]
+        return _strings_of([value.id, value.type, value.value, value.unit, value.data])
     if isinstance(value, str):
         return [value]
     if isinstance(value, dict):

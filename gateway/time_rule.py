@@ -13,13 +13,13 @@ from gateway.reason import Reason
 def judge_time(item: Message | Bad, lane: Lane, received: datetime) -> Message | Bad:
     """Settle a decoded item by its lane's rule for times.
 
-    - `sos`, `assist`, `fall`, `smoke`, `gas`, `leak` on the alarm lane whose time is missing, unreadable or more than 10 min
-      ahead of `received` come back as a message with `time` None: raise them with the received time.
-    - A health message with `time` null stays as it is: the received time counts (a last will cannot know when it is sent).
+    - `sos`, `assist`, `fall`, `smoke`, `gas`, `leak` on the alarm lane whose time is missing, unreadable or more than
+      10 min ahead of `received` come back as a message with `time` None: raise them with the received time.
+    - A health message with `time` null stays as it is: the received time counts (a last will cannot know its own).
     - Everything else without a usable time is `Bad`, `bad_time` or `future_time`.
 
-    The digest for idempotency is that of the item as it was decoded (`Bad.message` where there is one), so that it does not
-    change between a first delivery and a later one.
+    The digest for idempotency is that of the item as it was decoded (`Bad.message` where there is one), so that it
+    does not change between a first delivery and a later one.
     """
     raised_anyway = lane is Lane.ALARM and item.type in RAISED_WITHOUT_TIME
     if isinstance(item, Bad):

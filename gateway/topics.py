@@ -80,8 +80,8 @@ class Topic(msgspec.Struct, frozen=True, gc=False):
 class BadTopic(msgspec.Struct, frozen=True, gc=False):
     """A topic that breaks the contract.
 
-    `topic` is there when only the shard is wrong: its alarms are raised all the same. `gateway` and `lane` are what could
-    be read; `receipt` is where a rejection can be sent, if anywhere.
+    `topic` is there when only the shard is wrong: its alarms are raised all the same. `gateway` and `lane` are
+    what could be read; `receipt` is where a rejection can be sent, if anywhere.
     """
 
     reason: Reason
@@ -139,7 +139,7 @@ def alarm_filters(group: str) -> list[str]:
 
 
 def reading_filters(group: str) -> list[str]:
-    """The sixteen subscriptions of the reading lane's session of a shard group; they see the alarm lane and receipts too."""
+    """The sixteen subscriptions of the reading lane's session of a shard group; they see all its lanes."""
     return [f"{PREFIX}/{group}{digit}/#" for digit in GROUPS]
 
 

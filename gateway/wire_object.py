@@ -31,11 +31,11 @@ _LARGEST_DOUBLE = int(1.7976931348623157e308)
 
 
 def to_message(wire: WireObject) -> Message | Reason:
-    """The message of a well-typed object, or the reason why the database could not keep it. Strings are not looked at."""
+    """The message of a well-typed object, or why the database could not keep it. Strings are not looked at."""
     time = wire.time
     if time is not None:
         try:
-            time = time.astimezone(UTC) if isinstance(time, datetime) else _EPOCH + timedelta(milliseconds=time)
+            time = _utc(time) if isinstance(time, datetime) else _EPOCH + timedelta(milliseconds=time)
         except OverflowError:
             return Reason.BAD_TIME
     data = wire.data
@@ -46,6 +46,10 @@ def to_message(wire: WireObject) -> Message | Reason:
     return Message(
         id=wire.id, time=time, type=wire.type, value=wire.value, unit=wire.unit, data={} if data is None else data
     )
+
+
+def _utc(time: datetime) -> datetime:
+    return time if time.tzinfo is UTC else time.astimezone(UTC)
 
 
 def unstorable(data: dict[str, Any] | list[Any], depth: int = 1) -> Reason | None:
