@@ -1,0 +1,84 @@
+/** The alarm as GET /alarms/{id} gives it; the same object stands in lists and in the live stream. */
+export interface Alarm {
+  id: string;
+  version: number;
+  kind: string;
+  priority: Priority;
+  state: AlarmState;
+  owner: { type: "station" | "staff"; id: string; name: string };
+  raised_at: string;
+  happened_at: string;
+  late: boolean;
+  home: string | null;
+  resident: string | null;
+  place: { name: string; address: string | null; area: string; area_name: string; station: string };
+  resident_name: string | null;
+  device: string | null;
+  deadline_at: string | null;
+  /** Ladder step reached: 0 = nobody paged yet. Sent back with a move, so that the answer names what it answers. */
+  step: number;
+  /** The ladder went through all its steps and nobody answered. */
+  exhausted: boolean;
+  responses: Response[];
+  repeats: number;
+  last_repeat_at: string | null;
+  why: { code: string; text: { en: string; zh: string } };
+  outcome: Outcome | null;
+  note: string | null;
+  closed_at: string | null;
+  /** The database's clock when this object was read. */
+  server_time: string;
+}
+
+export type Priority = "life_critical" | "urgent" | "work_order";
+
+export type AlarmState = "suspected" | "raised" | "acknowledged" | "en_route" | "on_scene" | "resolved" | "cancelled";
+
+export type ResponseState = "called" | "accepted" | "declined" | "en_route" | "arrived" | "left" | "handed_back";
+
+/** Where one person stands with one alarm. */
+export interface Response {
+  staff: string;
+  name: string;
+  state: ResponseState;
+  called_at: string | null;
+  accepted_at: string | null;
+  en_route_at: string | null;
+  arrived_at: string | null;
+  left_at: string | null;
+}
+
+export const OUTCOMES = [
+  "help_given",
+  "emergency",
+  "handed_to_120",
+  "no_help_needed",
+  "false_alarm",
+  "test",
+] as const;
+
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** What an operator can raise by hand after a telephone call, the usual ones first. */
+export const KINDS_BY_HAND = ["sos", "fall", "assist", "smoke", "gas", "leak"] as const;
+
+export function isOpen(alarm: Alarm): boolean {
+  return alarm.state !== "resolved" && alarm.state !== "cancelled";
+}
+
+/** Nobody has taken it: it rings, and it stands in the page's title. */
+export function isUnanswered(alarm: Alarm): boolean {
+  return alarm.state === "raised" || alarm.state === "suspected";
+}
+
+/** One line of the alarm's append-only event log, as GET /alarms/{id}/events gives it. */
+export interface AlarmEvent {
+  seq: number;
+  at: string;
+  device_time: string | null;
+  type: string;
+  actor: { type: string; id: string | null; name: string | null } | null;
+  channel: string | null;
+  version: number;
+  data: Record<string, unknown>;
+}

@@ -1,0 +1,46 @@
+import type { Alarm, Response, ResponseState } from "./alarm";
+
+/** An alarm for tests: a raised SOS, changed as the test needs it. */
+export function exampleAlarm(change: Partial<Alarm> = {}): Alarm {
+  return {
+    id: "a1",
+    version: 1,
+    kind: "sos",
+    priority: "life_critical",
+    state: "raised",
+    owner: { type: "station", id: "s1", name: "Gulou station" },
+    raised_at: "2026-11-22T04:00:00Z",
+    happened_at: "2026-11-22T04:00:00Z",
+    late: false,
+    home: "h1",
+    resident: "r1",
+    place: { name: "Home 1", address: "1 Wushan Road", area: "350102001001", area_name: "Wushan", station: "Gulou" },
+    resident_name: "Chen Xiuying",
+    device: "h0001-button",
+    deadline_at: "2026-11-22T04:01:00Z",
+    step: 1,
+    exhausted: false,
+    responses: [],
+    repeats: 0,
+    last_repeat_at: null,
+    why: { code: "pressed", text: { en: "The button was pressed.", zh: "按下了呼叫按钮。" } },
+    outcome: null,
+    note: null,
+    closed_at: null,
+    server_time: "2026-11-22T04:00:00Z",
+    ...change,
+  };
+}
+
+export function exampleResponse(staff: string, state: ResponseState): Response {
+  return {
+    staff,
+    name: `Caregiver ${staff}`,
+    state,
+    called_at: "2026-11-22T04:00:01Z",
+    accepted_at: null,
+    en_route_at: null,
+    arrived_at: null,
+    left_at: null,
+  };
+}

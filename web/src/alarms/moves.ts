@@ -1,0 +1,104 @@
+import type { Me } from "../session/me";
+import { isOpen, type Alarm, type ResponseState } from "./alarm";
+
+/** Every move, in the order of an alarm's life; each is a path below /alarms/{id}/. */
+export const MOVES = [
+  "acknowledge",
+  "accept",
+  "en-route",
+  "arrive",
+  "leave",
+  "resolve",
+  "hand-back",
+  "decline",
+  "escalate",
+  "comment",
+  "reopen",
+] as const;
+
+export type Move = (typeof MOVES)[number];
+
+/** The keys on the buttons. */
+export const KEY_OF: Record<Move, string> = {
+  acknowledge: "a",
+  accept: "c",
+  "en-route": "g",
+  arrive: "r",
+  leave: "l",
+  resolve: "x",
+  "hand-back": "h",
+  decline: "d",
+  escalate: "e",
+  comment: "m",
+  reopen: "o",
+};
+
+/** Moves that a person makes on the way to the resident; an operator may make them for somebody who telephones. */
+export const RESPONDER_MOVES: ReadonlySet<Move> = new Set<Move>([
+  "accept",
+  "en-route",
+  "arrive",
+  "leave",
+  "hand-back",
+  "decline",
+]);
+
+const ACTIVE: ReadonlySet<ResponseState> = new Set<ResponseState>(["accepted", "en_route", "arrived"]);
+
+/**
+ * The moves that `me` may make on this alarm now, responder moves on behalf of the person with the id `responder`.
+ * Only a forecast that keeps useless buttons off the page: the server judges.
+ */
+export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] {
+  if (me.role === "supervisor") return [];
+  const atDesk = me.role !== "caregiver";
+  if (!isOpen(alarm)) return atDesk ? ["comment", "reopen"] : ["comment"];
+  const own = stateOf(alarm, me.id);
+  const moves = responderMoves(stateOf(alarm, responder));
+  moves.add("comment");
+  if (atDesk && !holds(alarm, me)) moves.add("acknowledge");
+  if (atDesk) moves.add("escalate");
+  if (atDesk || (own !== null && ACTIVE.has(own))) moves.add("resolve");
+  return MOVES.filter((move) => moves.has(move));
+}
+
+/** The move that brings the alarm on, shown as the main button. */
+export function nextMove(moves: readonly Move[]): Move | null {
+  const onward: readonly Move[] = ["acknowledge", "accept", "en-route", "arrive", "resolve", "reopen"];
+  return onward.find((move) => moves.includes(move)) ?? null;
+}
+
+/** For whom a responder move is meant if nothing is chosen: whoever is furthest on the way, else the person here. */
+export function likelyResponder(alarm: Alarm, me: Me): string {
+  const order: readonly ResponseState[] = ["arrived", "en_route", "accepted"];
+  if (me.role === "caregiver") return me.id;
+  for (const state of order) {
+    const found = alarm.responses.find((response) => response.state === state);
+    if (found) return found.staff;
+  }
+  return me.id;
+}
+
+function responderMoves(state: ResponseState | null): Set<Move> {
+  switch (state) {
+    case "accepted":
+      return new Set<Move>(["en-route", "arrive", "hand-back"]);
+    case "en_route":
+      return new Set<Move>(["arrive", "hand-back"]);
+    case "arrived":
+      return new Set<Move>(["leave", "hand-back"]);
+    case "called":
+      return new Set<Move>(["accept", "decline", "en-route", "arrive"]);
+    default:
+      return new Set<Move>(["accept", "en-route", "arrive"]);
+  }
+}
+
+/** The desk has taken charge already, and it was this person. */
+function holds(alarm: Alarm, me: Me): boolean {
+  return alarm.owner.type === "staff" && alarm.owner.id === me.id && alarm.state !== "raised" && alarm.state !== "suspected";
+}
+
+function stateOf(alarm: Alarm, staff: string): ResponseState | null {
+  return alarm.responses.find((response) => response.staff === staff)?.state ?? null;
+}
