@@ -1,0 +1,1 @@
+"""Raise, escalate, notify, close; rotas and policies."""

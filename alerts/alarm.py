@@ -1,0 +1,105 @@
+"""The alarm: one row per call for help, with its state, its owner, its ladder and the policy it was raised under.
+
+Which states are open, what each kind's priority is, and the names of outcomes have their home here. How an alarm moves
+is `alerts.lifecycle`; its history is `alerts.event`.
+"""
+
+from enum import StrEnum
+
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from carebed.columns import instant, label, refers, uuid_key
+from carebed.database import metadata
+
+
+class State(StrEnum):
+    """Derived from the responses and the desk's acknowledgement; the last two are closed."""
+
+    SUSPECTED = "suspected"
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    EN_ROUTE = "en_route"
+    ON_SCENE = "on_scene"
+    RESOLVED = "resolved"
+    CANCELLED = "cancelled"
+
+
+class Priority(StrEnum):
+    """Life-critical is seconds and nothing may hold it up; urgent is minutes; a work order is hours."""
+
+    LIFE_CRITICAL = "life_critical"
+    URGENT = "urgent"
+    WORK_ORDER = "work_order"
+
+
+class Outcome(StrEnum):
+    """What was found; mandatory at the close, or the rules can never be tuned."""
+
+    EMERGENCY = "emergency"
+    HELP_GIVEN = "help_given"
+    NO_HELP_NEEDED = "no_help_needed"
+    FALSE_ALARM = "false_alarm"
+    TEST = "test"
+    HANDED_TO_120 = "handed_to_120"
+
+
+#: Every kind of alarm and its priority (docs/protocol.md).
+PRIORITY_OF: dict[str, Priority] = {
+    "sos": Priority.LIFE_CRITICAL,
+    "fall": Priority.LIFE_CRITICAL,
+    "smoke": Priority.LIFE_CRITICAL,
+    "gas": Priority.LIFE_CRITICAL,
+    "assist": Priority.URGENT,
+    "doorbell": Priority.URGENT,
+    "leak": Priority.URGENT,
+    "inactivity": Priority.URGENT,
+    "lag": Priority.URGENT,
+    "offline": Priority.WORK_ORDER,
+}
+
+#: Sort key of the board: most urgent first.
+PRIORITY_RANK = {priority: rank for rank, priority in enumerate(Priority)}
+
+OPEN_STATES = tuple(state for state in State if state not in (State.RESOLVED, State.CANCELLED))
+
+_QUOTED_STATES = ", ".join(f"'{state}'" for state in State)
+_QUOTED_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+
+alarm = Table(
+    "alarm",
+    metadata,
+    uuid_key(),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    label("kind"),
+    Column("priority", SmallInteger, CheckConstraint("priority BETWEEN 0 AND 2", name="priority"), nullable=False),
+    Column("state", Text, CheckConstraint(f"state IN ({_QUOTED_STATES})", name="state"), nullable=False),
+    refers("area_code", "area.code", index=True),
+    refers("station_id", "station.id"),
+    refers("home_id", "home.id", required=False, index=True),
+    refers("resident_id", "resident.id", required=False),
+    label("gateway_id", required=False),
+    label("device_id", required=False),
+    Column("merge_key", Text, nullable=False, comment="one open alarm per key; what repeats joins it"),
+    instant("raised_at", required=True),
+    instant("happened_at", required=True),
+    Column("late", Boolean, nullable=False, server_default=text("false")),
+    Column("step", Integer, nullable=False, server_default=text("0"), comment="ladder step reached; 0: nobody paged"),
+    instant("next_step_at"),
+    Column("exhausted", Boolean, nullable=False, server_default=text("false")),
+    refers("owner_staff_id", "staff.id", required=False),
+    instant("acknowledged_at"),
+    instant("acknowledgement_expires_at"),
+    Column("repeats", Integer, nullable=False, server_default=text("0")),
+    instant("last_repeat_at"),
+    Column("policy", JSONB, nullable=False, comment="the escalation policy as it stood when the alarm was raised"),
+    Column("why", JSONB, nullable=False),
+    Column("outcome", Text, CheckConstraint(f"outcome IN ({_QUOTED_OUTCOMES})", name="outcome")),
+    label("note", required=False),
+    instant("closed_at"),
+    refers("closed_by", "staff.id", required=False),
+    CheckConstraint("(closed_at IS NOT NULL) = (state IN ('resolved', 'cancelled'))", name="closed_has_its_time"),
+    CheckConstraint("(state = 'resolved') = (outcome IS NOT NULL)", name="resolved_has_its_outcome"),
+    Index("uq_alarm_open_merge_key", "merge_key", unique=True, postgresql_where=text("closed_at IS NULL")),
+    Index("ix_alarm_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
+)

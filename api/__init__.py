@@ -1,0 +1,1 @@
+"""The HTTP door: one router file per concept, sign-in, live stream, the web application."""

@@ -1,0 +1,1 @@
+"""The ground floor: settings, clock, database, deadlines, supervision, embedded services, command line."""

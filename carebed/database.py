@@ -1,0 +1,95 @@
+"""The database: one pool per process, one transaction per request, message batch or deadline batch.
+
+Only the edge commits: whoever opens `Database.transaction()` owns the commit; everything called inside takes the
+connection as an argument and never commits.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, cast
+
+import psycopg
+from psycopg import AsyncConnection as PsycopgConnection
+from sqlalchemy import MetaData
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+#: The tables of all rooms. Fixed constraint names keep migrations and `alembic check` stable.
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# Nothing on the way of an alarm may wait for ever on a lock or a statement.
+_LOCK_TIMEOUT_MS = 10_000
+_STATEMENT_TIMEOUT_MS = 30_000
+
+
+def sqlalchemy_url(url: str) -> str:
+    """`postgresql://...` as SQLAlchemy wants it for psycopg 3."""
+    return "postgresql+psycopg://" + url.split("://", 1)[1]
+
+
+def connection_options() -> str:
+    """libpq `options` every connection of ours starts with: UTC, and time-outs on locks and statements."""
+    return f"-c timezone=UTC -c lock_timeout={_LOCK_TIMEOUT_MS} -c statement_timeout={_STATEMENT_TIMEOUT_MS}"
+
+
+class Database:
+    """A pool of connections under one role. `url`: `postgresql://user:password@host:port/name`."""
+
+    def __init__(self, url: str, *, application: str, pool_size: int = 5) -> None:
+        self.url = url
+        self._application = application
+        self.engine: AsyncEngine = create_async_engine(
+            sqlalchemy_url(url),
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            pool_pre_ping=True,
+            connect_args={
+                "application_name": application,
+                "options": connection_options(),
+                "connect_timeout": 5,
+                # A vanished database host is noticed in about 15 s instead of TCP's two hours.
+                "keepalives_idle": 5,
+                "keepalives_interval": 5,
+                "keepalives_count": 2,
+            },
+        )
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end of the block, rolled back by any exception."""
+        async with self.engine.begin() as conn:
+            yield conn
+
+    async def listen(self, *channels: str, ready: Callable[[], object] | None = None) -> AsyncIterator[tuple[str, str]]:
+        """Yield `(channel, payload)` of every NOTIFY; raises `psycopg.OperationalError` when the line is lost.
+
+        `ready` is called once listening has begun, so that a caller can read what happened before.
+        """
+        conn = await PsycopgConnection.connect(
+            self.url, autocommit=True, application_name=self._application + "-listen", options="-c timezone=UTC",
+            connect_timeout=5, keepalives_idle=5, keepalives_interval=5, keepalives_count=2,
+        )  # fmt: skip
+        async with conn:
+            for channel in channels:
+                await conn.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
+            if ready is not None:
+                ready()
+            async for note in conn.notifies():
+                yield note.channel, note.payload
+
+    async def close(self) -> None:
+        """Close every pooled connection."""
+        await self.engine.dispose()
+
+
+async def psycopg_of(conn: AsyncConnection) -> "PsycopgConnection[Any]":
+    """The psycopg connection under a SQLAlchemy one, in the same transaction: for COPY and pipelines."""
+    raw = await conn.get_raw_connection()
+    return cast("PsycopgConnection[Any]", raw.driver_connection)

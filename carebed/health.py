@@ -1,0 +1,74 @@
+"""Health, readiness and metrics of every process, on a port of their own.
+
+`/healthz`: the event loop turns. `/readyz`: every named check passes, otherwise 503 with the reasons. `/metrics`:
+Prometheus. A check is a function that returns None when all is well, or a short reason without personal data.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
+
+import uvicorn
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+Check = Callable[[], str | None | Awaitable[str | None]]
+
+_CHECK_TIMEOUT_S = 3.0
+
+
+async def failing(checks: Mapping[str, Check]) -> dict[str, str]:
+    """The checks that do not pass, with their reasons; a check that hangs or breaks is a reason too."""
+    reasons: dict[str, str] = {}
+    for name, check in checks.items():
+        try:
+            async with asyncio.timeout(_CHECK_TIMEOUT_S):
+                outcome = check()
+                reason = await outcome if isinstance(outcome, Awaitable) else outcome
+        except TimeoutError:
+            reason = f"no answer within {_CHECK_TIMEOUT_S:.0f} s"
+        except Exception as error:  # noqa: BLE001 - a broken check is "not ready", never a crash
+            reason = type(error).__name__
+        if reason is not None:
+            reasons[name] = reason
+    return reasons
+
+
+def health_routes(checks: Mapping[str, Check]) -> list[Route]:
+    """The three routes, for a process's own listener or for mounting at the API's root."""
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def readyz(_request: Request) -> Response:
+        reasons = await failing(checks)
+        body = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        return JSONResponse(body, status_code=503 if reasons else 200)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+class QuietServer(uvicorn.Server):
+    """uvicorn without its own signal handling: the supervisor of named tasks owns the signals."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave SIGTERM and SIGINT to `run_tasks`."""
+        yield
+
+
+async def serve_health(host: str, port: int, checks: Mapping[str, Check]) -> None:
+    """Serve the health routes until cancelled; with port 0 just wait."""
+    if port == 0:
+        await asyncio.Event().wait()
+    config = uvicorn.Config(
+        Starlette(routes=health_routes(checks)), host=host, port=port, log_level="warning", access_log=False,
+        lifespan="off", timeout_graceful_shutdown=1,
+    )  # fmt: skip
+    await QuietServer(config).serve()

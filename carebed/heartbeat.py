@@ -1,0 +1,25 @@
+"""Heartbeats of our own processes: losing the scheduler or an engine must be visible to the others."""
+
+from sqlalchemy import Column, Table, Text, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from carebed.columns import instant
+from carebed.database import metadata
+
+process_heartbeat = Table(
+    "process_heartbeat",
+    metadata,
+    Column("process", Text, primary_key=True),
+    instant("beat_at", required=True),
+    comment="real time of each process's last completed cycle",
+)
+
+_BEAT = text("""
+    INSERT INTO process_heartbeat (process, beat_at) VALUES (:process, clock_timestamp())
+    ON CONFLICT (process) DO UPDATE SET beat_at = EXCLUDED.beat_at
+""")
+
+
+async def beat(conn: AsyncConnection, process: str) -> None:
+    """Say that `process` has completed a cycle."""
+    await conn.execute(_BEAT, {"process": process})

@@ -1,0 +1,78 @@
+"""Typed settings from the environment (`CAREBED_...`) and an optional file (`CAREBED_ENV_FILE`).
+
+Loaded once per process by the CLI and handed down; nothing reads the environment behind its back.
+"""
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from carebed.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Every setting of every process; the field name upper-cased with `CAREBED_` in front is the variable."""
+
+    model_config = SettingsConfigDict(env_prefix="CAREBED_", extra="ignore")
+
+    database_url: SecretStr | None = Field(None, description="engine role: ingest, alerts, scheduler")
+    api_database_url: SecretStr | None = Field(None, description="API role, under row-level security")
+    owner_database_url: SecretStr | None = Field(None, description="owner role: migrations and partitions")
+
+    mqtt_host: str = "127.0.0.1"
+    mqtt_port: int = Field(1883, ge=1, le=65535)
+    mqtt_tls: bool = False
+    mqtt_users_file: Path | None = Field(None, description="JSON {user: password} of our own MQTT users, mode 0600")
+
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(0, ge=0, le=65535, description="0 = no health listener")
+    http_host: str = "127.0.0.1"
+    http_port: int = Field(8080, ge=1, le=65535)
+    web_dir: Path = Field(Path(__file__).parent.parent / "web" / "dist", description="the built web application")
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    webhook_url: str | None = Field(None, description="gets every notification of the webhook channel")
+    webhook_secret: SecretStr | None = Field(None, description="signs them (Standard Webhooks); `whsec_` + base64")
+    last_resort_file: Path | None = Field(None, description="one webhook address a line")
+
+    # Ingest. 2,000 messages or 5 ms: figures in docs/adr/0003-mqtt-subscriber.md.
+    batch_messages: int = Field(5_000, ge=1, le=100_000)
+    batch_linger_ms: int = Field(5, ge=0, le=1_000)
+    pending_messages: int = Field(20_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
+
+    def needed(self, *names: str) -> None:
+        """Raise `SettingsError` naming the first of `names` (field names) that has no value."""
+        for name in names:
+            if getattr(self, name) is None:
+                raise SettingsError(
+                    f"CAREBED_{name.upper()} is not set: {type(self).model_fields[name].description}. "
+                    "`carebed up` sets it by itself; see docs/operations.md for a start by hand."
+                )
+
+
+def load_settings() -> Settings:
+    """Read environment and file; raise `SettingsError` with one sentence naming the first wrong setting."""
+    env_file = os.environ.get("CAREBED_ENV_FILE")
+    if env_file and not Path(env_file).is_file():
+        raise SettingsError(f"CAREBED_ENV_FILE names {env_file}, which is no file: correct the path or unset it.")
+    try:
+        # The underscore argument is pydantic-settings' public way to choose the file at run time.
+        settings = Settings(_env_file=env_file)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "CAREBED_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name} is wrong: {first['msg']}.") from None
+    for name in ("database_url", "api_database_url", "owner_database_url"):
+        url: SecretStr | None = getattr(settings, name)
+        if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
+            raise SettingsError(f"CAREBED_{name.upper()} is wrong: it must begin with postgresql://.")
+    if settings.webhook_url is not None:
+        if not settings.webhook_url.startswith(("http://", "https://")):
+            raise SettingsError("CAREBED_WEBHOOK_URL is wrong: it must begin with http:// or https://.")
+        if settings.webhook_secret is None:
+            raise SettingsError("CAREBED_WEBHOOK_SECRET is not set: CAREBED_WEBHOOK_URL needs it to sign what it gets.")
+    return settings

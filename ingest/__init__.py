@@ -1,0 +1,1 @@
+"""Broker to database: subscriber, pipeline, store, detectors."""

@@ -1,0 +1,25 @@
+"""Readings: one row per measurement or event of a device, partitioned by time."""
+
+from sqlalchemy import Column, Float, Index, Table, Text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from carebed.columns import instant, label
+from carebed.database import metadata
+
+reading = Table(
+    "reading",
+    metadata,
+    instant("time", required=True),
+    label("device_id"),
+    label("message_id"),
+    label("type"),
+    Column("value", Float, comment="numbers as they are, true and false as 1 and 0"),
+    label("value_text", required=False),
+    label("unit", required=False),
+    Column("data", JSONB),
+    instant("received_at", required=True),
+    # The judge of what was counted already; (device, message id, time) makes a counter that restarted a new reading.
+    Index("uq_reading_device_message_time", "device_id", "message_id", "time", unique=True),
+    postgresql_partition_by="RANGE (time)",
+    comment="readings and health messages of devices",
+)

@@ -1,0 +1,42 @@
+"""The administrative tree: province, city, county, street, community, by 12-digit area codes.
+
+A code is its ancestors' digits followed by its own; what is left is zeros (35 | 01 | 02 | 001 | 001). So a branch is
+a prefix, and everybody's scope is one string. Source of the code: GB/T 2260 and GB/T 10114 division codes.
+"""
+
+from sqlalchemy import CheckConstraint, Column, Table, Text
+
+from carebed.columns import label, refers
+from carebed.database import metadata
+
+#: Digits that name each level, cumulated.
+LEVEL_DIGITS = {"province": 2, "city": 4, "county": 6, "street": 9, "community": 12}
+
+area = Table(
+    "area",
+    metadata,
+    Column("code", Text, CheckConstraint("code ~ '^[0-9]{12}$'", name="twelve_digits"), primary_key=True),
+    label("name"),
+    Column(
+        "level",
+        Text,
+        CheckConstraint("level IN ('province', 'city', 'county', 'street', 'community')", name="level"),
+        nullable=False,
+    ),
+    refers("parent_code", "area.code", required=False),
+    Column("time_zone", Text, nullable=False, server_default="Asia/Shanghai"),
+    comment="administrative tree",
+)
+
+
+def scope_of(code: str) -> str:
+    """The prefix that all codes of this branch share: `350102000000` -> `350102`.
+
+    Raises ValueError for anything but twelve digits.
+    """
+    if len(code) != 12 or not code.isascii() or not code.isdigit():
+        raise ValueError(f"{code!r} is not a 12-digit area code")
+    for digits in LEVEL_DIGITS.values():
+        if not code[digits:].strip("0"):
+            return code[:digits]
+    return code

@@ -1,0 +1,69 @@
+"""Homes, the residents in them, and the home-care bed: the unit that the bureau counts."""
+
+from sqlalchemy import CheckConstraint, Column, Date, Integer, Table, Text
+
+from carebed.columns import label, recorded, refers, uuid_key
+from carebed.database import metadata
+
+#: Twelve hours: the span of the Shanghai street rule on water use (product.md of the design); a home may have its own.
+INACTIVITY_S = 12 * 3600
+#: 15 to 30 s is the usual countdown of worn fall monitors (Apple Watch guide).
+FALL_CANCEL_S = 20
+
+#: What a bed goes through, in order; `suspended` may return to `in_service`.
+BED_STATES = ("enrolled", "assessed", "approved", "built", "in_service", "suspended", "ended")
+
+home = Table(
+    "home",
+    metadata,
+    uuid_key(),
+    label("name"),
+    label("address", required=False),
+    refers("area_code", "area.code", index=True),
+    refers("station_id", "station.id", index=True),
+    Column(
+        "inactivity_s",
+        Integer,
+        CheckConstraint("inactivity_s BETWEEN 600 AND 604800", name="inactivity_s"),
+        nullable=False,
+        server_default=str(INACTIVITY_S),
+        comment="seconds without activity after which an alarm is raised",
+    ),
+    Column(
+        "fall_cancel_s",
+        Integer,
+        CheckConstraint("fall_cancel_s BETWEEN 0 AND 600", name="fall_cancel_s"),
+        nullable=False,
+        server_default=str(FALL_CANCEL_S),
+        comment="seconds in which the wearer can cancel a fall before anybody is paged",
+    ),
+    recorded(),
+)
+
+resident = Table(
+    "resident",
+    metadata,
+    uuid_key(),
+    refers("home_id", "home.id", index=True),
+    label("name"),
+    Column("born_on", Date),
+    recorded(),
+)
+
+bed = Table(
+    "bed",
+    metadata,
+    uuid_key(),
+    refers("home_id", "home.id", index=True),
+    refers("resident_id", "resident.id", required=False),
+    Column("number", Text, nullable=False, unique=True),
+    Column(
+        "state",
+        Text,
+        CheckConstraint("state IN ('" + "', '".join(BED_STATES) + "')", name="state"),
+        nullable=False,
+        server_default="enrolled",
+    ),
+    recorded(),
+    comment="home-care beds (family care beds)",
+)
