@@ -29,7 +29,7 @@ def access_list() -> str:
 
 
 def _gateway_rules() -> Iterator[str]:
-    yield "# Every user below its own name. The shard is free here: ingest raises alarms under a wrong one all the same."
+    yield "# Every user below its own name. The shard is free: ingest raises alarms under a wrong one all the same."
     for lane in ("alarm", "reading", "health"):
         yield f"pattern write carebed/v1/+/%u/{lane}/#"
     for down in ("receipt", "command"):
@@ -57,9 +57,12 @@ def _shards(group: str) -> list[str]:
     return [group + second for second in GROUPS]
 
 
-def configuration(*, listener: str, directory: str, log: str) -> str:
-    """`mosquitto.conf`. `listener`: port and address; `directory`: where its files are, ending in a slash; `log`:
-    the log destination. Limits that lose nothing; the reasons stand beside them."""  # fmt: skip
+def configuration(*, listener: str, files: str, store: str, log: str) -> str:
+    """`mosquitto.conf`, with limits that lose nothing and the reasons beside them.
+
+    `listener`: port and address; `files` and `store`: the directories of its two lists and of its state, each ending
+    in a slash; `log`: the log destination.
+    """
     return f"""\
 # Made by Carebed (carebed/embedded/broker_config.py): change it there.
 listener {listener}
@@ -67,8 +70,8 @@ listener {listener}
 use_username_as_clientid true
 
 allow_anonymous false
-password_file {directory}passwords
-acl_file {directory}acl
+password_file {files}passwords
+acl_file {files}acl
 
 # Without it a command or a receipt waits up to 43 ms for the peer's delayed TCP acknowledgement.
 set_tcp_nodelay true
@@ -93,7 +96,7 @@ persistent_client_expiration 60d
 # -9 with ingest away loses at most the last 5 s of what was acknowledged: alarms are resent until receipted, and
 # gateways keep readings for 2 min after the acknowledgement and republish them after each reconnect.
 persistence true
-persistence_location {directory}
+persistence_location {store}
 autosave_on_changes false
 autosave_interval 5
 

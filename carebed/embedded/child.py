@@ -63,11 +63,11 @@ class Child:
 async def ended(pid: int) -> None:
     """Return when the process has ended (it may still wait to be reaped)."""
     loop = asyncio.get_running_loop()
-    ended = loop.create_future()
+    over = asyncio.Event()
     descriptor = os.pidfd_open(pid)
-    loop.add_reader(descriptor, lambda: ended.done() or ended.set_result(None))
+    loop.add_reader(descriptor, over.set)
     try:
-        await ended
+        await over.wait()
     finally:
         loop.remove_reader(descriptor)
         os.close(descriptor)

@@ -42,9 +42,10 @@ async def clear(directory: Path, program: str, stop: signal.Signals, patience_s:
     """
     for number in (None, stop, signal.SIGKILL):
         left = processes_in(directory, program)
-        for pid in left if number else ():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
+        if number is not None:
+            for pid in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, number)
         try:
             async with asyncio.timeout(patience_s):
                 for pid in left:
@@ -54,7 +55,7 @@ async def clear(directory: Path, program: str, stop: signal.Signals, patience_s:
         if not processes_in(directory, program):
             return
     pids = ", ".join(map(str, processes_in(directory, program)))
-    raise StartError(f"A {program} of a previous run still works on {directory} (PID {pids}): end it, then start again.")
+    raise StartError(f"A {program} of a previous run still works on {directory} (PID {pids}): end it and start again.")
 
 
 async def _gone(pid: int) -> None:

@@ -113,7 +113,12 @@ class EmbeddedPostgres:
             await self._make(binaries)
         self._prepare()
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-        argv = [self._quarters.seen(binaries / "postgres"), "-D", self._quarters.seen(self._directory), *options]
+        argv: tuple[str | Path, ...] = (
+            self._quarters.seen(binaries / "postgres"),
+            "-D",
+            self._quarters.seen(self._directory),
+            *options,
+        )
         # SIGINT is PostgreSQL's fast shutdown: sessions end, everything is written.
         command = self._quarters.command(argv, self._directory, signal.SIGINT)
         self.child = Child("database", command, self._log, _ENVIRONMENT)
@@ -153,11 +158,11 @@ class EmbeddedPostgres:
         write_atomically(
             password_file, self._passwords[_SUPERUSER], owner=(account.uid, account.gid) if account else None
         )
-        argv = [
+        argv: tuple[str | Path, ...] = (
             self._quarters.seen(binaries / "initdb"), "-D", self._quarters.seen(unfinished), "-U", _SUPERUSER,
             "--auth=scram-sha-256", f"--pwfile={self._quarters.seen(password_file)}",
             "--encoding=UTF8", "--locale=C.UTF-8", *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
-        ]  # fmt: skip
+        )  # fmt: skip
         command = self._quarters.command(argv, unfinished, signal.SIGKILL)
         try:
             code = await run_to_end("initdb", command, self._log, _ENVIRONMENT)
@@ -172,7 +177,7 @@ class EmbeddedPostgres:
         version = (self._directory / "PG_VERSION").read_text(encoding="utf-8").strip()
         if version != str(MAJOR):
             raise StartError(
-                f"{self._directory} was made by PostgreSQL {version}, and this is {MAJOR}: move it over with pg_upgrade, "
+                f"{self._directory} is of PostgreSQL {version}, and this is {MAJOR}: move it over with pg_upgrade, "
                 "or choose a new --data-dir."
             )
         self._quarters.hand_over(self._directory)
