@@ -1,0 +1,17 @@
+"""What `carebed up` can be told."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class UpOptions:
+    """The command's options; each has an environment variable `CAREBED_...` of the same name."""
+
+    data_dir: Path = Path("data")
+    http_port: int = 8080
+    mqtt_port: int = 1883
+    ready_file: Path | None = None
+    demo: bool = False
+    sim: bool = True  # only with `demo`
+    homes: int = 20

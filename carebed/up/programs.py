@@ -1,0 +1,83 @@
+"""Our own processes: how each is called, and which secrets it gets: by environment, never on the command line."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from carebed.embedded.child import Child
+from carebed.embedded.postgres import DatabaseUrls
+from carebed.embedded.quarters import own_command
+
+
+@dataclass(frozen=True)
+class Program:
+    """One process of ours."""
+
+    name: str
+    arguments: tuple[str, ...]
+    roles: tuple[str, ...]  # the database roles it may use
+    #: Port of /healthz, /readyz and /metrics on 127.0.0.1.
+    health_port: int
+
+    @property
+    def health_url(self) -> str:
+        """Where its health is asked for; add /readyz."""
+        return f"http://127.0.0.1:{self.health_port}"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the processes share."""
+
+    database: DatabaseUrls
+    mqtt_port: int
+    mqtt_users_file: Path
+    http_port: int
+    ready_file: Path
+    logs: Path
+
+    def environment(self, program: Program) -> dict[str, str]:
+        """The environment of `program`: ours, without settings that `carebed up` decides, plus its own."""
+        urls = {
+            "engine": ("CAREBED_DATABASE_URL", self.database.engine),
+            "api": ("CAREBED_API_DATABASE_URL", self.database.api),
+            "owner": ("CAREBED_OWNER_DATABASE_URL", self.database.owner),
+        }
+        decided = dict(urls[role] for role in program.roles) | {
+            "CAREBED_MQTT_HOST": "127.0.0.1",
+            "CAREBED_MQTT_PORT": str(self.mqtt_port),
+            "CAREBED_MQTT_USERS_FILE": str(self.mqtt_users_file),
+            "CAREBED_HTTP_PORT": str(self.http_port),
+            # The API answers for its health at its own root.
+            "CAREBED_HEALTH_PORT": "0" if program.name == "api" else str(program.health_port),
+        }
+        if program.name == "sim":
+            decided["CAREBED_READY_FILE"] = str(self.ready_file)
+        never_inherited = {name for name, _ in urls.values()} | {"CAREBED_READY_FILE", "CAREBED_MQTT_TLS"}
+        inherited = {name: value for name, value in os.environ.items() if name not in never_inherited}
+        return inherited | decided | {"PYTHONUNBUFFERED": "1"}
+
+    def start(self, program: Program) -> Child:
+        """Start it. It dies at once with `carebed up`: a kill -9 loses nothing, and nobody is left behind."""
+        argv = (sys.executable, "-m", "carebed", *program.arguments)
+        log = self.logs / f"{program.name}.log"
+        return Child(program.name, own_command(argv, signal.SIGKILL), log, self.environment(program))
+
+
+def programs(ports: Mapping[str, int]) -> list[Program]:
+    """Our processes in the order of their start; `ports`: name -> health port."""
+    return [
+        Program("ingest-alarm", ("ingest", "--lane", "alarm"), ("engine",), ports["ingest-alarm"]),
+        Program("ingest-reading", ("ingest", "--lane", "reading"), ("engine",), ports["ingest-reading"]),
+        Program("alerts", ("alerts",), ("engine",), ports["alerts"]),
+        Program("api", ("api",), ("api",), ports["api"]),
+        Program("scheduler", ("scheduler",), ("engine", "owner"), ports["scheduler"]),
+    ]
+
+
+def simulator(port: int) -> Program:
+    """The simulated homes; they know the gateways' passwords from the ready file and nothing else."""
+    return Program("sim", ("sim",), (), port)
