@@ -1,0 +1,78 @@
+# Every habit of this project. `make` alone lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# Where `demo` and `up` keep their data; test data that is not ours to commit.
+DATA ?= data
+export CAREBED_RECORDINGS ?= $(abspath ../shared/data)
+
+BIN := .venv/bin
+PYTHON_READY := .venv/.ready
+WEB_READY := web/node_modules/.ready
+WEB_BUILT := web/dist/index.html
+WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
+
+.PHONY: help setup demo up test lint format bench lock programs browser
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: programs browser $(WEB_BUILT)  ## everything that use and tests need: .venv with `carebed`, broker, browser, web page
+
+demo: programs $(WEB_BUILT)  ## a district with simulated homes on http://127.0.0.1:8080 (DATA=directory)
+	exec $(BIN)/carebed up --demo --data-dir '$(DATA)'
+
+up: programs $(WEB_BUILT)  ## all processes, with embedded database and broker, without the demo (DATA=directory)
+	exec $(BIN)/carebed up --data-dir '$(DATA)'
+
+test: setup lint  ## lint, web tests, then all Python tests
+	scripts/with-node npm --prefix web test
+	$(BIN)/pytest
+
+lint: $(PYTHON_READY) $(WEB_READY)  ## format, style, types, import order
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	scripts/with-node npm --prefix web run lint
+
+format: $(PYTHON_READY)  ## bring the code into shape
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: programs $(PYTHON_READY)  ## the figures of docs/protocol.md, also in build/bench.json
+	$(BIN)/python -m benchmarks
+
+# Without the machine's pip configuration, so that no address gets into the files. pip-tools comes with requirements/dev.txt.
+PIP_COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --strip-extras --allow-unsafe
+
+lock: $(PYTHON_READY)  ## pin what pyproject.toml asks for, with hashes
+	$(PIP_COMPILE) --output-file requirements/runtime.txt pyproject.toml
+	$(PIP_COMPILE) --extra dev --all-build-deps --output-file requirements/dev.txt pyproject.toml
+
+programs:
+	@scripts/system-programs broker
+
+browser:
+	@scripts/system-programs browser
+
+# pip is quick to find that nothing is to do, but not as quick as make.
+$(PYTHON_READY): requirements/dev.txt pyproject.toml
+	scripts/system-programs python
+	[ -x $(BIN)/python ] || python3 -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(WEB_READY): web/package.json web/package-lock.json | $(PYTHON_READY)
+	scripts/with-node npm --prefix web ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(WEB_BUILT): $(WEB_READY) $(WEB_SOURCES)
+	scripts/with-node npm --prefix web run build
+	touch $@
