@@ -88,6 +88,7 @@ alarm = Table(
     instant("next_step_at"),
     Column("exhausted", Boolean, nullable=False, server_default=text("false")),
     refers("owner_staff_id", "staff.id", required=False),
+    refers("acknowledged_by", "staff.id", required=False),
     instant("acknowledged_at"),
     instant("acknowledgement_expires_at"),
     Column("repeats", Integer, nullable=False, server_default=text("0")),

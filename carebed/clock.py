@@ -1,7 +1,7 @@
 """The database clock: the only clock that decides what is due. Tests and demos can shift it.
 
-`carebed_now()` in SQL is `statement_timestamp()` plus the shift; it is STABLE, so an index on `due_at` serves it. Python
-reads it once per transaction and hands it down. Tokens, signatures and back-off use real time, never this.
+`carebed_now()` in SQL is `statement_timestamp()` plus the shift; it is STABLE, so an index on `due_at` serves it.
+Python reads it once per transaction and hands it down. Tokens, signatures and back-off use real time, never this.
 """
 
 from datetime import datetime, timedelta

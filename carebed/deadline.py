@@ -11,8 +11,20 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Identity, Index, Integer, Table, Text
-from sqlalchemy import UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -35,7 +47,7 @@ deadline = Table(
     instant("retry_at"),
     UniqueConstraint("kind", "subject"),
     CheckConstraint("(kind = 'alarm') = (alarm_id IS NOT NULL)", name="alarm_has_its_alarm"),
-    Index("ix_deadline_due", "life_critical", "due_at"),
+    Index("ix_deadline_due", "life_critical", "kind", "due_at"),
     Index("uq_deadline_alarm_id", "alarm_id", unique=True, postgresql_where=text("alarm_id IS NOT NULL")),
     comment="everything that must happen by a certain time",
 )

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-Check = Callable[[], str | None | Awaitable[str | None]]
+Check = Callable[[], str | Awaitable[str | None] | None]
 
 _CHECK_TIMEOUT_S = 3.0
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import structlog
 
-_FORBIDDEN = frozenset({"password", "secret", "token", "authorization", "note", "address", "resident_name", "telephone"})
+_FORBIDDEN = frozenset(
+    {"password", "secret", "token", "authorization", "note", "address", "resident_name", "telephone"},
+)
 
 
 def _drop_forbidden(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

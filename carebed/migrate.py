@@ -3,13 +3,10 @@
 from pathlib import Path
 
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, create_engine
 
 from carebed.database import sqlalchemy_url
-from carebed.schema import load_schema
 
 _MIGRATIONS = Path(__file__).parent.parent / "migrations"
 

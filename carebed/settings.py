@@ -61,7 +61,7 @@ def load_settings() -> Settings:
         raise SettingsError(f"CAREBED_ENV_FILE names {env_file}, which is no file: correct the path or unset it.")
     try:
         # The underscore argument is pydantic-settings' public way to choose the file at run time.
-        settings = Settings(_env_file=env_file)
+        settings = Settings(_env_file=env_file)  # type: ignore[call-arg]  # known to its base only without the plugin
     except ValidationError as error:
         first = error.errors()[0]
         name = "CAREBED_" + "_".join(str(part) for part in first["loc"]).upper()

@@ -15,7 +15,7 @@ log = get_logger()
 _STOP_GRACE_S = 8.0
 
 
-class TaskDied(Exception):  # noqa: N818 - an event of supervision, named as one
+class TaskDied(Exception):
     """A named task ended although nobody asked it to."""
 
 

@@ -42,6 +42,15 @@ def upgrade() -> None:
         SET search_path = public
         RETURN (SELECT statement_timestamp() + shift FROM clock_shift)
     """)
+    # The branch that an area code stands for, as the prefix all its codes share; registry.area.scope_of in SQL.
+    op.execute("""
+        CREATE FUNCTION area_prefix(code text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+        RETURN CASE WHEN substr(code, 3) = '0000000000' THEN left(code, 2)
+                    WHEN substr(code, 5) = '00000000' THEN left(code, 4)
+                    WHEN substr(code, 7) = '000000' THEN left(code, 6)
+                    WHEN substr(code, 10) = '000' THEN left(code, 9)
+                    ELSE code END
+    """)
 
 
 def downgrade() -> None:

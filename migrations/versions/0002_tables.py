@@ -252,6 +252,7 @@ CREATE TABLE alarm (
     next_step_at TIMESTAMP WITH TIME ZONE,
     exhausted BOOLEAN DEFAULT false NOT NULL,
     owner_staff_id UUID,
+    acknowledged_by UUID,
     acknowledged_at TIMESTAMP WITH TIME ZONE,
     acknowledgement_expires_at TIMESTAMP WITH TIME ZONE,
     repeats INTEGER DEFAULT 0 NOT NULL,
@@ -270,6 +271,7 @@ CREATE TABLE alarm (
     CONSTRAINT fk_alarm_home_id_home FOREIGN KEY(home_id) REFERENCES home (id),
     CONSTRAINT fk_alarm_resident_id_resident FOREIGN KEY(resident_id) REFERENCES resident (id),
     CONSTRAINT fk_alarm_owner_staff_id_staff FOREIGN KEY(owner_staff_id) REFERENCES staff (id),
+    CONSTRAINT fk_alarm_acknowledged_by_staff FOREIGN KEY(acknowledged_by) REFERENCES staff (id),
     CONSTRAINT fk_alarm_closed_by_staff FOREIGN KEY(closed_by) REFERENCES staff (id)
 );
 
@@ -363,7 +365,7 @@ CREATE TABLE deadline (
     CONSTRAINT fk_deadline_alarm_id_alarm FOREIGN KEY(alarm_id) REFERENCES alarm (id) ON DELETE CASCADE
 );
 
-CREATE INDEX ix_deadline_due ON deadline (life_critical, due_at);
+CREATE INDEX ix_deadline_due ON deadline (life_critical, kind, due_at);
 
 CREATE UNIQUE INDEX uq_deadline_alarm_id ON deadline (alarm_id) WHERE alarm_id IS NOT NULL;
 

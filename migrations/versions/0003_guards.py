@@ -97,6 +97,27 @@ GRANT EXECUTE ON FUNCTION my_calls(), credential_of(text), principal_of(bytea), 
 GRANT EXECUTE ON FUNCTION carebed_now() TO PUBLIC;
 """
 
+# Who answers to a target of a policy step now. Definer's rights: the ladder reaches people whom the caller may not see.
+_ON_CALL = """
+CREATE FUNCTION on_call(wanted_station uuid, target text, at timestamptz) RETURNS SETOF uuid
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public
+    BEGIN ATOMIC
+        SELECT candidate.id FROM (
+            SELECT staff.id, rota.starts_at, staff.login
+            FROM rota JOIN staff ON staff.id = rota.staff_id AND staff.active
+            WHERE rota.station_id = wanted_station AND target = 'rota:' || rota.tier
+                AND rota.starts_at <= at AND rota.ends_at > at
+            UNION ALL
+            SELECT staff.id, NULL, staff.login
+            FROM staff JOIN station ON station.id = wanted_station
+            WHERE staff.active AND (staff.station_id = station.id OR station.area_code ^@ area_prefix(staff.area_code))
+                AND staff.role = CASE target WHEN 'desk' THEN 'operator' WHEN 'manager' THEN 'manager' END
+        ) AS candidate ORDER BY candidate.starts_at, candidate.login;
+    END;
+REVOKE ALL ON FUNCTION on_call(uuid, text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION on_call(uuid, text, timestamptz) TO carebed_api, carebed_engine;
+"""
+
 # What each row's visibility hangs on, for the API's role. Names of areas and ladders are no secret.
 _VISIBLE = {
     "area": "true",
@@ -174,7 +195,7 @@ GRANT SELECT ON ALL TABLES IN SCHEMA public TO carebed_reader;
 
 def upgrade() -> None:
     """Install the guards and grant each role what it needs."""
-    for block in (_ONE_DEADLINE, _APPEND_ONLY, _SCOPE, _STATION_IN_SCOPE):
+    for block in (_ONE_DEADLINE, _APPEND_ONLY, _SCOPE, _STATION_IN_SCOPE, _ON_CALL):
         _execute(block)
     for table, visible in _VISIBLE.items():
         if table == "clock_shift":

@@ -1,0 +1,177 @@
+"""Loads alarms as locked cases and saves what became of them, with responses, deadlines and outbox, all in one go.
+
+Lock order, here as everywhere: deadline, alarm, state; each by id. `finish` ends with the event log's lock, so it must
+be the last thing a transaction does.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import RowMapping, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts import journal
+from alerts.alarm import Priority, State
+from alerts.case import Answer, Case
+from alerts.policy import policy_from
+from alerts.response import ResponseState
+from carebed.ids import new_id
+
+#: The in-app live stream; the webhook joins it where one is set up.
+LIVE_ONLY = ("live",)
+
+_PRIORITIES = tuple(Priority)
+
+# Deadlines first: whoever fires one of these must finish before we look, and we before him.
+_LOCK_DEADLINES = text("SELECT FROM deadline WHERE alarm_id = ANY(:ids) ORDER BY alarm_id FOR UPDATE")
+
+_LOCK_ALARMS = text("""
+    SELECT id, kind, priority, state, area_code, station_id, home_id, resident_id, raised_at, policy, version, step,
+           next_step_at, exhausted, acknowledged_by, acknowledged_at, acknowledgement_expires_at, repeats,
+           last_repeat_at, outcome, note, closed_at, closed_by
+    FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
+""")
+
+_RESPONSES = text("""
+    SELECT alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at, arrived_at, left_at,
+           device_at, expires_at
+    FROM response WHERE alarm_id = ANY(:ids) ORDER BY staff_id
+""")
+
+_SAVE_ALARM = text("""
+    UPDATE alarm SET version = :version, state = :state, step = :step, next_step_at = :next_step_at,
+        exhausted = :exhausted, owner_staff_id = :owner_staff_id, acknowledged_by = :acknowledged_by,
+        acknowledged_at = :acknowledged_at, acknowledgement_expires_at = :acknowledgement_expires_at,
+        repeats = :repeats, last_repeat_at = :last_repeat_at, outcome = :outcome, note = :note,
+        closed_at = :closed_at, closed_by = :closed_by
+    WHERE id = :id
+""")
+
+_SAVE_RESPONSE = text("""
+    INSERT INTO response (alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at,
+        arrived_at, left_at, device_at, expires_at)
+    VALUES (:alarm_id, :staff_id, :state, :step, :called_at, :accepted_at, :declined_at, :en_route_at, :arrived_at,
+        :left_at, :device_at, :expires_at)
+    ON CONFLICT (alarm_id, staff_id) DO UPDATE SET state = EXCLUDED.state, step = EXCLUDED.step,
+        called_at = EXCLUDED.called_at, accepted_at = EXCLUDED.accepted_at, declined_at = EXCLUDED.declined_at,
+        en_route_at = EXCLUDED.en_route_at, arrived_at = EXCLUDED.arrived_at, left_at = EXCLUDED.left_at,
+        device_at = EXCLUDED.device_at, expires_at = EXCLUDED.expires_at
+""")
+
+# The alarm's one deadline: armed, moved to what is due next, or (below) ended with the alarm.
+_SAVE_DEADLINE = text("""
+    INSERT INTO deadline (kind, subject, alarm_id, life_critical, due_at)
+    VALUES ('alarm', :subject, :id, :life_critical, :due_at)
+    ON CONFLICT (kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at, attempts = 0, retry_at = NULL
+    WHERE deadline.due_at <> EXCLUDED.due_at OR deadline.attempts > 0
+""")
+
+_END_DEADLINE = text("DELETE FROM deadline WHERE alarm_id = :id")
+
+_SAVE_MESSAGE = text("""
+    INSERT INTO notification (id, alarm_id, channel, staff_id, kind, step, life_critical, payload, state, created_at,
+        next_attempt_at)
+    VALUES (:id, :alarm_id, :channel, :staff_id, :kind, :step, :life_critical, '{}', 'pending', :created_at,
+        clock_timestamp())
+""")
+
+_WAKE_ENGINE = text("SELECT pg_notify('carebed_deadline', '')")
+
+
+async def load(conn: AsyncConnection, alarm_ids: Iterable[UUID]) -> dict[UUID, Case]:
+    """Lock and load these alarms, closed ones too; unknown ids are left out."""
+    ids = sorted(set(alarm_ids))
+    if not ids:
+        return {}
+    await conn.execute(_LOCK_DEADLINES, {"ids": ids})
+    rows = (await conn.execute(_LOCK_ALARMS, {"ids": ids})).mappings().all()
+    cases = {row["id"]: _case(row) for row in rows}
+    for row in (await conn.execute(_RESPONSES, {"ids": ids})).mappings():
+        values = dict(row)
+        case = cases.get(values.pop("alarm_id"))
+        if case is not None:
+            values["state"] = ResponseState(values["state"])
+            case.answers[values["staff_id"]] = Answer(**values)
+    return cases
+
+
+def _case(row: RowMapping) -> Case:
+    values: dict[str, Any] = dict(row)
+    state = State(values.pop("state"))
+    values["priority"] = _PRIORITIES[values["priority"]]
+    values["policy"] = policy_from(values["policy"])
+    closed = state in (State.RESOLVED, State.CANCELLED)
+    return Case(**values, suspected=state is State.SUSPECTED, closed_state=state if closed else None)
+
+
+async def finish(
+    conn: AsyncConnection, now: datetime, cases: Iterable[Case], channels: Sequence[str] = LIVE_ONLY
+) -> None:
+    """Save every case that logged an event, then write the log. The last thing a transaction does."""
+    changed = [case for case in cases if case.events]
+    await save(conn, now, changed, channels)
+    await journal.write(conn, changed)
+
+
+async def save(conn: AsyncConnection, now: datetime, changed: list[Case], channels: Sequence[str]) -> None:
+    """Write alarms, responses, deadlines and outbox; the event log is `journal.write`'s, at the very end."""
+    if not changed:
+        return
+    changed.sort(key=lambda case: case.id)
+    for case in changed:
+        case.version += 1
+    await conn.execute(_SAVE_ALARM, [_alarm_row(case) for case in changed])
+    responses = [_response_row(case, answer) for case in changed for answer in case.answers.values()]
+    if responses:
+        await conn.execute(_SAVE_RESPONSE, responses)
+    await _save_deadlines(conn, now, changed)
+    messages = [
+        {
+            "id": new_id(), "alarm_id": case.id, "channel": channel, "staff_id": message.staff_id,
+            "kind": message.kind, "step": message.step, "created_at": now,
+            "life_critical": case.priority is Priority.LIFE_CRITICAL,
+        }
+        for case in changed for message in case.messages for channel in channels
+    ]  # fmt: skip
+    if messages:
+        await conn.execute(_SAVE_MESSAGE, messages)
+
+
+async def _save_deadlines(conn: AsyncConnection, now: datetime, changed: list[Case]) -> None:
+    armed = [
+        {
+            "id": case.id, "subject": str(case.id), "due_at": case.due_at,
+            "life_critical": case.priority is Priority.LIFE_CRITICAL,
+        }
+        for case in changed if case.open
+    ]  # fmt: skip
+    if armed:
+        await conn.execute(_SAVE_DEADLINE, armed)
+    closed = [{"id": case.id} for case in changed if not case.open]
+    if closed:
+        await conn.execute(_END_DEADLINE, closed)
+    soon = now + timedelta(seconds=1)
+    if any(case.due_at is not None and case.due_at <= soon for case in changed):
+        await conn.execute(_WAKE_ENGINE)
+
+
+def _alarm_row(case: Case) -> dict[str, Any]:
+    return {
+        "id": case.id, "version": case.version, "state": str(case.state), "step": case.step,
+        "next_step_at": case.next_step_at, "exhausted": case.exhausted, "owner_staff_id": case.owner_staff_id,
+        "acknowledged_by": case.acknowledged_by, "acknowledged_at": case.acknowledged_at,
+        "acknowledgement_expires_at": case.acknowledgement_expires_at, "repeats": case.repeats,
+        "last_repeat_at": case.last_repeat_at, "outcome": case.outcome, "note": case.note,
+        "closed_at": case.closed_at, "closed_by": case.closed_by,
+    }  # fmt: skip
+
+
+def _response_row(case: Case, answer: Answer) -> dict[str, Any]:
+    return {
+        "alarm_id": case.id, "staff_id": answer.staff_id, "state": str(answer.state), "step": answer.step,
+        "called_at": answer.called_at, "accepted_at": answer.accepted_at, "declined_at": answer.declined_at,
+        "en_route_at": answer.en_route_at, "arrived_at": answer.arrived_at, "left_at": answer.left_at,
+        "device_at": answer.device_at, "expires_at": answer.expires_at,
+    }  # fmt: skip

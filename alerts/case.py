@@ -1,0 +1,170 @@
+"""One alarm while it is being worked on: its fields, its answers, and what a change makes us write and tell.
+
+A `Case` does no I/O and knows no clock. `alerts.lifecycle` and `alerts.ladder` change it, `alerts.book` loads and
+saves it. State, owner and next due time are derived here and nowhere else.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from alerts.alarm import Priority, State
+from alerts.policy import Policy
+from alerts.response import ResponseState
+
+ACTIVE = frozenset({ResponseState.ACCEPTED, ResponseState.EN_ROUTE, ResponseState.ARRIVED})
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused an event. `type`: staff, device, engine. `channel`: api, mqtt, ... or None."""
+
+    type: str
+    id: str | None = None
+    channel: str | None = None
+
+
+ENGINE = Actor("engine")
+
+
+@dataclass(slots=True)
+class Answer:
+    """One responder's row; times by the database clock, `device_at` by the responder's telephone."""
+
+    staff_id: UUID
+    state: ResponseState
+    step: int
+    called_at: datetime | None = None
+    accepted_at: datetime | None = None
+    declined_at: datetime | None = None
+    en_route_at: datetime | None = None
+    arrived_at: datetime | None = None
+    left_at: datetime | None = None
+    device_at: datetime | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def active(self) -> bool:
+        """Is this person answering right now?"""
+        return self.state in ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line for the event log."""
+
+    type: str
+    at: datetime
+    actor: Actor
+    device_time: datetime | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing to tell one person, through every channel that is set up."""
+
+    kind: str
+    staff_id: UUID
+    step: int
+
+
+@dataclass(slots=True)
+class Case:
+    """An alarm in memory. `suspected_until`: end of the cancel window of a fall; None otherwise."""
+
+    id: UUID
+    kind: str
+    priority: Priority
+    area_code: str
+    station_id: UUID
+    home_id: UUID | None
+    resident_id: UUID | None
+    raised_at: datetime
+    policy: Policy
+    version: int = 0
+    suspected: bool = False
+    step: int = 0
+    next_step_at: datetime | None = None
+    exhausted: bool = False
+    acknowledged_by: UUID | None = None
+    acknowledged_at: datetime | None = None
+    acknowledgement_expires_at: datetime | None = None
+    repeats: int = 0
+    last_repeat_at: datetime | None = None
+    outcome: str | None = None
+    note: str | None = None
+    closed_state: State | None = None
+    closed_at: datetime | None = None
+    closed_by: UUID | None = None
+    answers: dict[UUID, Answer] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+
+    @property
+    def open(self) -> bool:
+        """Is it still somebody's business?"""
+        return self.closed_state is None
+
+    @property
+    def answered(self) -> bool:
+        """Is somebody accepted, on the way or there?"""
+        return any(answer.active for answer in self.answers.values())
+
+    @property
+    def held(self) -> bool:
+        """Does the desk or a responder hold it, so that the ladder pauses?"""
+        return self.acknowledged_by is not None or self.answered
+
+    @property
+    def state(self) -> State:
+        """Derived: closed state, else the furthest responder, else the desk's acknowledgement."""
+        if self.closed_state is not None:
+            return self.closed_state
+        states = {answer.state for answer in self.answers.values()}
+        if ResponseState.ARRIVED in states:
+            return State.ON_SCENE
+        if ResponseState.EN_ROUTE in states:
+            return State.EN_ROUTE
+        if self.held:
+            return State.ACKNOWLEDGED
+        return State.SUSPECTED if self.suspected else State.RAISED
+
+    @property
+    def owner_staff_id(self) -> UUID | None:
+        """Who acknowledged, else who accepted first; None: the station."""
+        if self.acknowledged_by is not None:
+            return self.acknowledged_by
+        active = [answer for answer in self.answers.values() if answer.active]
+        if not active:
+            return None
+        first = min(active, key=lambda answer: (answer.accepted_at is None, answer.accepted_at, answer.staff_id))
+        return first.staff_id
+
+    @property
+    def due_at(self) -> datetime | None:
+        """The earliest of all that is due; never None while open (invariant 2)."""
+        if not self.open:
+            return None
+        times = [answer.expires_at for answer in self.answers.values() if answer.active]
+        if self.acknowledged_by is not None and not self.answered:
+            times.append(self.acknowledgement_expires_at)
+        times.append(self.next_step_at)
+        return min(time for time in times if time is not None)
+
+    def log(
+        self, event: str, at: datetime, actor: Actor, /, *, device_time: datetime | None = None, **data: object
+    ) -> None:
+        """Add a line to the event log."""
+        self.events.append(Event(event, at, actor, device_time, data))
+
+    def tell(self, kind: str, staff_ids: list[UUID]) -> None:
+        """Tell people something, each once."""
+        told = {(message.kind, message.staff_id) for message in self.messages}
+        self.messages += [Message(kind, one, self.step) for one in dict.fromkeys(staff_ids) if (kind, one) not in told]
+
+    def everybody(self) -> list[UUID]:
+        """All who were called or came in, and the desk's holder."""
+        holder = [self.acknowledged_by] if self.acknowledged_by else []
+        return [*self.answers, *holder]

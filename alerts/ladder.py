@@ -1,0 +1,91 @@
+"""The ladder: what happens to an alarm when its deadline falls due. Pure functions over a `Case`.
+
+The ladder never ends in silence: after its last step it starts again, and the alarm is marked exhausted, which the
+board shows in red until it is closed.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from alerts.case import ENGINE, Actor, Answer, Case
+from alerts.policy import Step
+from alerts.response import ResponseState
+
+
+def expire(case: Case, now: datetime) -> None:
+    """Take back what was promised and not kept by `now`; each lets the ladder go on at once."""
+    for answer in case.answers.values():
+        if not answer.active or answer.expires_at is None or answer.expires_at > now:
+            continue
+        who = str(answer.staff_id)
+        if answer.state is ResponseState.ACCEPTED:
+            # Accepted and not moving is no answer: he is called again, and so are the next.
+            answer.state, answer.expires_at = ResponseState.CALLED, None
+            case.log("acceptance_expired", now, ENGINE, responder=who)
+        elif answer.state is ResponseState.EN_ROUTE:
+            answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
+            case.log("arrival_overdue", now, ENGINE, responder=who)
+        else:
+            answer.expires_at = now + timedelta(seconds=case.policy.on_scene_s)
+            case.log("on_scene_overdue", now, ENGINE, responder=who)
+        case.tell("expired", [answer.staff_id])
+        case.next_step_at = now
+    expires_at = case.acknowledgement_expires_at
+    if case.acknowledged_by is not None and not case.answered and expires_at is not None and expires_at <= now:
+        case.log("acknowledgement_expired", now, ENGINE, by=str(case.acknowledged_by))
+        case.tell("expired", [case.acknowledged_by])
+        case.acknowledged_by = case.acknowledged_at = case.acknowledgement_expires_at = None
+        case.next_step_at = now
+
+
+def next_step(case: Case) -> Step:
+    """The step that comes next; the ladder goes round."""
+    return case.policy.steps[case.step % len(case.policy.steps)]
+
+
+def take_step(
+    case: Case, now: datetime, people: dict[str, list[UUID]], actor: Actor = ENGINE, *, at: datetime | None = None
+) -> None:
+    """Page the people of the next step. `people`: target -> who answers to it now (empty: nobody on call).
+
+    Nobody to send to the door: the step after it comes at once, and the log says so.
+    """
+    if case.suspected:
+        case.suspected = False
+        case.log("confirmed", now, actor)
+    case.step += 1
+    everybody = list(dict.fromkeys(one for some in people.values() for one in some))
+    responders = {one for target, some in people.items() if target != "desk" for one in some}
+    for staff_id in everybody:
+        if staff_id in responders:
+            _call(case, now, staff_id)
+    case.tell("called", everybody)
+    empty = [target for target, some in people.items() if not some]
+    if empty:
+        case.log("no_one_on_call", now, actor, step=case.step, targets=empty)
+    called = [str(one) for one in everybody]
+    case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=called)
+    _schedule(case, now, reached=bool(responders) or (set(people) == {"desk"} and bool(everybody)))
+
+
+def _call(case: Case, now: datetime, staff_id: UUID) -> None:
+    answer = case.answers.get(staff_id)
+    if answer is None:
+        case.answers[staff_id] = Answer(staff_id, ResponseState.CALLED, case.step, called_at=now)
+    elif not answer.active:
+        answer.state, answer.step, answer.called_at = ResponseState.CALLED, case.step, now
+
+
+def _schedule(case: Case, now: datetime, *, reached: bool) -> None:
+    """When the ladder goes on by itself; not while somebody holds the alarm."""
+    round_is_over = case.step % len(case.policy.steps) == 0
+    if round_is_over:
+        case.exhausted = True
+    if case.held:
+        case.next_step_at = None
+    elif round_is_over:
+        case.next_step_at = now + timedelta(seconds=case.policy.loop_s + next_step(case).delay_s)
+    elif not reached:
+        case.next_step_at = now
+    else:
+        case.next_step_at = now + timedelta(seconds=next_step(case).delay_s)

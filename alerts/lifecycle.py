@@ -1,0 +1,221 @@
+"""How an alarm moves when somebody does something: pure functions over a `Case`; no I/O, no clock but `now`.
+
+Every function either changes the case and logs it, or raises `Refused` with a sentence; the caller logs the refusal.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from alerts.alarm import Outcome, State
+from alerts.case import Actor, Answer, Case
+from alerts.response import ResponseState
+
+#: A closed alarm may be reopened for this long; afterwards a new one is raised by hand.
+REOPEN = timedelta(hours=24)
+
+
+class Refused(Exception):
+    """The state of the alarm does not allow this move; `str()` says why."""
+
+
+def _need_open(case: Case) -> None:
+    if not case.open:
+        raise Refused(f"The alarm is already {case.state}.")
+
+
+def _answer(case: Case, staff_id: UUID) -> Answer:
+    """The person's row; a person who was not called comes in by himself."""
+    if staff_id not in case.answers:
+        case.answers[staff_id] = Answer(staff_id, ResponseState.CALLED, case.step)
+    return case.answers[staff_id]
+
+
+def _lost_answer(case: Case, now: datetime) -> None:
+    """Nobody is answering any more: the desk that holds it gets its time anew, otherwise the ladder goes on at once."""
+    if case.answered or not case.open:
+        return
+    if case.acknowledged_by is not None:
+        case.acknowledgement_expires_at = now + timedelta(seconds=case.policy.acknowledged_s)
+        case.next_step_at = None
+        case.tell("handed_back", [case.acknowledged_by])
+    else:
+        case.next_step_at = now
+
+
+def acknowledge(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
+    """The desk takes charge; the ladder pauses until the acknowledgement expires. Another desk may take over."""
+    _need_open(case)
+    if case.acknowledged_by == staff_id:
+        return
+    case.suspected = False
+    case.acknowledged_by, case.acknowledged_at = staff_id, now
+    case.acknowledgement_expires_at = now + timedelta(seconds=case.policy.acknowledged_s)
+    case.next_step_at = None
+    case.log("acknowledged", now, actor, device_time=at)
+
+
+def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
+    """A responder will go; the others who were called are told."""
+    _need_open(case)
+    answer = _answer(case, staff_id)
+    if answer.active:
+        return
+    case.suspected = False
+    answer.state, answer.accepted_at, answer.device_at = ResponseState.ACCEPTED, now, at
+    answer.expires_at = now + timedelta(seconds=case.policy.accepted_s)
+    case.next_step_at = None
+    case.log("accepted", now, actor, device_time=at, responder=str(staff_id))
+    case.tell("handled", [one for one in case.everybody() if one != staff_id])
+
+
+def decline(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
+    """A person who was called cannot go; when nobody is left to answer, the next step comes at once."""
+    _need_open(case)
+    answer = _answer(case, staff_id)
+    if answer.state is ResponseState.DECLINED:
+        return
+    if answer.active:
+        raise Refused("You have accepted this alarm: hand it back instead of declining it.")
+    answer.state, answer.declined_at, answer.device_at, answer.expires_at = ResponseState.DECLINED, now, at, None
+    case.log("declined", now, actor, device_time=at, responder=str(staff_id))
+    if not case.held and not any(one.state is ResponseState.CALLED for one in case.answers.values()):
+        case.suspected = False
+        case.next_step_at = now
+
+
+def en_route(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
+    """A responder is on the way; whoever had not accepted yet accepts with it."""
+    _need_open(case)
+    answer = _answer(case, staff_id)
+    if answer.state is ResponseState.EN_ROUTE:
+        return
+    if answer.state is ResponseState.ARRIVED:
+        raise Refused("This responder has already arrived.")
+    accept(case, now, staff_id, actor, at)
+    answer.state, answer.en_route_at, answer.device_at = ResponseState.EN_ROUTE, now, at
+    answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
+    case.next_step_at = None
+    case.log("en_route", now, actor, device_time=at, responder=str(staff_id))
+
+
+def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> bool:
+    """A responder is at the door; True when this is news (a visit begins)."""
+    _need_open(case)
+    answer = _answer(case, staff_id)
+    if answer.state is ResponseState.ARRIVED:
+        return False
+    accept(case, now, staff_id, actor, at)
+    answer.state, answer.arrived_at, answer.device_at = ResponseState.ARRIVED, now, at
+    answer.expires_at = now + timedelta(seconds=case.policy.on_scene_s)
+    case.next_step_at = None
+    case.log("arrived", now, actor, device_time=at, responder=str(staff_id))
+    return True
+
+
+def leave(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> bool:
+    """A responder has left; True when this is news (the visit ends). An alarm that is still open goes on."""
+    answer = case.answers.get(staff_id)
+    if answer is not None and answer.state is ResponseState.LEFT:
+        return False
+    _need_open(case)
+    if answer is None or answer.state is not ResponseState.ARRIVED:
+        raise Refused("Only a responder who has arrived can leave.")
+    answer.state, answer.left_at, answer.device_at, answer.expires_at = ResponseState.LEFT, now, at, None
+    case.log("left", now, actor, device_time=at, responder=str(staff_id))
+    _lost_answer(case, now)
+    return True
+
+
+def hand_back(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> bool:
+    """A responder, or the desk, gives the alarm back; True when a visit ends with it."""
+    answer = case.answers.get(staff_id)
+    if answer is not None and answer.state is ResponseState.HANDED_BACK and case.acknowledged_by != staff_id:
+        return False
+    _need_open(case)
+    holds = case.acknowledged_by == staff_id
+    if not holds and (answer is None or not answer.active):
+        raise Refused("Only who holds the alarm can hand it back.")
+    was_there = answer is not None and answer.state is ResponseState.ARRIVED
+    if answer is not None and answer.active:
+        answer.state, answer.device_at, answer.expires_at = ResponseState.HANDED_BACK, at, None
+        if was_there:
+            answer.left_at = now
+    if holds:
+        _release(case)
+    case.log("handed_back", now, actor, device_time=at, responder=str(staff_id))
+    _lost_answer(case, now)
+    return was_there
+
+
+def _release(case: Case) -> None:
+    case.acknowledged_by = case.acknowledged_at = case.acknowledgement_expires_at = None
+
+
+def resolve(
+    case: Case, now: datetime, staff_id: UUID, actor: Actor, outcome: Outcome, note: str | None,
+    at: datetime | None = None,
+) -> None:  # fmt: skip
+    """Close with what was found; everybody who was called is told."""
+    if case.state is State.RESOLVED and case.closed_by == staff_id and case.outcome == outcome:
+        return
+    _need_open(case)
+    people = [one for one in case.everybody() if one != staff_id]
+    case.outcome, case.note, case.closed_by = outcome, note, staff_id
+    _close(case, State.RESOLVED, now)
+    case.log("resolved", now, actor, device_time=at, outcome=str(outcome), note=note)
+    case.tell("resolved", people)
+
+
+def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None) -> bool:
+    """The wearer cancels: closes the alarm until somebody holds it; afterwards it is a remark for people to judge.
+
+    True when the alarm was closed by it.
+    """
+    _need_open(case)
+    if case.held:
+        case.log("cancel_remark", now, actor, device_time=happened_at)
+        case.tell("cancel_remark", [*([case.owner_staff_id] if case.owner_staff_id else []), *case.answers])
+        return False
+    _close(case, State.CANCELLED, now)
+    case.log("cancelled", now, actor, device_time=happened_at)
+    case.tell("cancelled", case.everybody())
+    return True
+
+
+def _close(case: Case, state: State, now: datetime) -> None:
+    case.closed_state, case.closed_at = state, now
+    case.next_step_at = case.acknowledgement_expires_at = None
+    for answer in case.answers.values():
+        answer.expires_at = None
+        if answer.state is ResponseState.ARRIVED:
+            answer.state, answer.left_at = ResponseState.LEFT, now
+
+
+def reopen(case: Case, now: datetime, actor: Actor, note: str | None, at: datetime | None = None) -> None:
+    """Open a closed alarm again: the ladder starts anew, at once."""
+    if case.open:
+        return
+    if case.closed_at is not None and now - case.closed_at > REOPEN:
+        raise Refused("The alarm was closed more than a day ago: raise a new one.")
+    case.closed_state = case.closed_at = case.closed_by = case.outcome = None
+    _release(case)
+    for answer in case.answers.values():
+        if answer.active:
+            answer.state = ResponseState.HANDED_BACK
+    case.suspected = False
+    case.next_step_at = now
+    case.log("reopened", now, actor, device_time=at, note=note)
+
+
+def repeat(case: Case, now: datetime, actor: Actor, happened_at: datetime | None, desk: list[UUID]) -> None:
+    """The signal came again: it joins, pages holder and desk again, and leaves every deadline where it is."""
+    case.repeats += 1
+    case.last_repeat_at = now
+    case.log("repeated", now, actor, device_time=happened_at, repeats=case.repeats)
+    holders = [answer.staff_id for answer in case.answers.values() if answer.active]
+    case.tell("repeated", [*([case.owner_staff_id] if case.owner_staff_id else []), *holders, *desk])
+
+
+def comment(case: Case, now: datetime, actor: Actor, note: str, at: datetime | None = None) -> None:
+    """A remark for the log; allowed on closed alarms too."""
+    case.log("comment", now, actor, device_time=at, note=note)

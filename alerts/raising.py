@@ -1,0 +1,267 @@
+"""Raising alarms: a new signal opens an alarm, a repeated one joins the open one, one that meets a closed alarm opens a
+new one. Works on whole batches; the ladder's first step is the deadline engine's, armed here for now.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts import book, people
+from alerts.alarm import PRIORITY_OF, PRIORITY_RANK, Priority
+from alerts.book import LIVE_ONLY
+from alerts.case import ENGINE, Actor, Case
+from alerts.lifecycle import repeat
+from alerts.policy import DEFAULT_POLICY, PLATFORM_POLICY, WORK_ORDER_POLICY, Policy, policy_from, policy_json
+from alerts.why import why_by_hand
+from carebed.clock import now as clock_now
+from carebed.errors import CarebedError
+from carebed.ids import new_id
+
+#: Repeats of an open alarm beyond one a second are not counted; the device is told to hold and resend.
+REPEAT_SPACING = timedelta(seconds=1)
+
+
+class PlaceUnknown(CarebedError):
+    """There is no such home, or the caller may not see it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an alarm belongs. `home_id` None: the desk of `station_id` itself (hosted gateway, platform)."""
+
+    station_id: UUID
+    area_code: str
+    home_id: UUID | None = None
+    resident_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Raise:
+    """One signal that calls for help. `merge_key`: signals with the same key are one open alarm.
+
+    `suspected`: how long the wearer may cancel before anybody is paged; None pages at once.
+    `counts_again`: a further signal counts as a repeat and pages again (a press); False just joins (a condition).
+    """
+
+    kind: str
+    place: Place
+    merge_key: str
+    happened_at: datetime
+    why: dict[str, Any]
+    actor: Actor = ENGINE
+    late: bool = False
+    suspected: timedelta | None = None
+    gateway_id: str | None = None
+    device_id: str | None = None
+    counts_again: bool = True
+    note: str | None = None
+
+
+@dataclass(slots=True)
+class Raised:
+    """What became of the signals: per signal the alarm's id, or None where it is held back (`hold`)."""
+
+    cases: dict[UUID, Case] = field(default_factory=dict)
+    alarm_ids: list[UUID | None] = field(default_factory=list)
+
+
+# Open alarms by merge key.
+_OPEN = text("SELECT merge_key, id FROM alarm WHERE merge_key = ANY(:keys) AND closed_at IS NULL")
+
+# A concurrent raise of the same key wins or waits here; the loser's row is not returned, and he joins.
+_INSERT = text("""
+    INSERT INTO alarm (id, version, kind, priority, state, area_code, station_id, home_id, resident_id, gateway_id,
+        device_id, merge_key, raised_at, happened_at, late, next_step_at, policy, why)
+    SELECT * FROM unnest(
+        CAST(:id AS uuid[]), CAST(:version AS int[]), CAST(:kind AS text[]), CAST(:priority AS smallint[]),
+        CAST(:state AS text[]), CAST(:area_code AS text[]), CAST(:station_id AS uuid[]), CAST(:home_id AS uuid[]),
+        CAST(:resident_id AS uuid[]), CAST(:gateway_id AS text[]), CAST(:device_id AS text[]),
+        CAST(:merge_key AS text[]), CAST(:raised_at AS timestamptz[]), CAST(:happened_at AS timestamptz[]),
+        CAST(:late AS boolean[]), CAST(:next_step_at AS timestamptz[]), CAST(:policy AS jsonb[]),
+        CAST(:why AS jsonb[]))
+    ON CONFLICT (merge_key) WHERE closed_at IS NULL DO NOTHING RETURNING id
+""")
+
+# Every ladder that might apply to these stations: their own, their branch's, everybody's.
+_POLICIES = text("""
+    SELECT station.id AS for_station, policy.kind, policy.ladder
+    FROM station JOIN policy ON (policy.station_id IS NULL OR policy.station_id = station.id)
+        AND (policy.area_code IS NULL OR station.area_code ^@ area_prefix(policy.area_code))
+    WHERE station.id = ANY(:stations)
+    ORDER BY (policy.station_id IS NOT NULL), coalesce(length(area_prefix(policy.area_code)), 0),
+        (policy.kind IS NOT NULL)
+""")
+
+_HOME = text("""
+    SELECT home.station_id, home.area_code, home.id,
+           (SELECT max(resident.id::text)::uuid FROM resident WHERE resident.home_id = home.id
+            HAVING count(*) = 1)
+    FROM home WHERE home.id = :home
+""")
+
+# The highest desk in the tree answers for the platform itself.
+_PLATFORM_DESK = text("SELECT id, area_code FROM station ORDER BY length(area_prefix(area_code)), id LIMIT 1")
+
+
+async def raise_alarms(conn: AsyncConnection, now: datetime, signals: Sequence[Raise]) -> Raised:
+    """Open or join an alarm for every signal, in order. The caller saves the cases (`book.finish`) at its end."""
+    raised = Raised(alarm_ids=[None] * len(signals))
+    waiting = list(range(len(signals)))
+    # A second pass only when another process raised the same key between our look and our insert.
+    for _ in range(4):
+        waiting = await _pass(conn, now, signals, waiting, raised)
+        if not waiting:
+            return raised
+    raise RuntimeError("alarms of the same key keep being raised and closed beside us")
+
+
+async def _pass(
+    conn: AsyncConnection, now: datetime, signals: Sequence[Raise], waiting: list[int], raised: Raised
+) -> list[int]:
+    keys = sorted({signals[index].merge_key for index in waiting})
+    rows = await conn.execute(_OPEN, {"keys": keys})
+    found: dict[str, UUID] = {key: alarm_id for key, alarm_id in rows}  # noqa: C416 - rows are no plain pairs to the type checker
+    fresh = [alarm_id for alarm_id in found.values() if alarm_id not in raised.cases]
+    raised.cases.update(await book.load(conn, fresh))
+    # Locked now: one that was being closed while we waited is closed, and a press opens a new alarm.
+    by_key = {key: raised.cases[one] for key, one in found.items() if one in raised.cases and raised.cases[one].open}
+    unmet = [signals[index] for index in waiting if signals[index].merge_key not in by_key]
+    policies = await _policies(conn, {signal.place.station_id for signal in unmet})
+    new: dict[UUID, tuple[Case, Raise]] = {}
+    joined: list[tuple[int, Case]] = []
+    for index in waiting:
+        signal = signals[index]
+        case = by_key.get(signal.merge_key)
+        if case is None:
+            case = _open(signal, now, policies)
+            by_key[signal.merge_key] = case
+            new[case.id] = (case, signal)
+            raised.alarm_ids[index] = case.id
+        else:
+            joined.append((index, case))
+    inserted = await _insert(conn, list(new.values()))
+    lost = {case.id for case_id, (case, _) in new.items() if case_id not in inserted}
+    raised.cases.update({case.id: case for case, _ in new.values() if case.id in inserted})
+    again = [index for index in waiting if raised.alarm_ids[index] in lost]
+    for index, case in joined:
+        if case.id in lost:
+            again.append(index)
+        else:
+            raised.alarm_ids[index] = await _join(conn, now, case, signals[index])
+    for index in again:
+        raised.alarm_ids[index] = None
+    return sorted(again)
+
+
+async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise) -> UUID | None:
+    """Count the repeat and page holder and desk; None when it came within a second of the last one."""
+    if not signal.counts_again:
+        return case.id
+    if case.last_repeat_at is not None and now - case.last_repeat_at < REPEAT_SPACING:
+        return None
+    desk = [] if case.suspected else await people.desk(conn, case.station_id, now)
+    repeat(case, now, signal.actor, signal.happened_at, desk)
+    return case.id
+
+
+def _open(signal: Raise, now: datetime, policies: dict[tuple[UUID, str | None], Policy]) -> Case:
+    priority = PRIORITY_OF.get(signal.kind, Priority.URGENT)
+    case = Case(
+        id=new_id(),
+        kind=signal.kind,
+        priority=priority,
+        area_code=signal.place.area_code,
+        station_id=signal.place.station_id,
+        home_id=signal.place.home_id,
+        resident_id=signal.place.resident_id,
+        raised_at=now,
+        policy=_policy_for(signal, priority, policies),
+        suspected=signal.suspected is not None,
+    )
+    first = timedelta(seconds=case.policy.steps[0].delay_s)
+    case.next_step_at = now + (signal.suspected if signal.suspected is not None else first)
+    case.log(
+        "suspected" if case.suspected else "raised", now, signal.actor, device_time=signal.happened_at,
+        kind=signal.kind, late=signal.late, note=signal.note,
+    )  # fmt: skip
+    return case
+
+
+def _policy_for(signal: Raise, priority: Priority, policies: dict[tuple[UUID, str | None], Policy]) -> Policy:
+    station_id = signal.place.station_id
+    own = policies.get((station_id, signal.kind)) or policies.get((station_id, None))
+    if signal.kind == "lag":
+        return policies.get((station_id, "lag"), PLATFORM_POLICY)
+    if priority is Priority.WORK_ORDER:
+        return policies.get((station_id, signal.kind), WORK_ORDER_POLICY)
+    return own or DEFAULT_POLICY
+
+
+async def _policies(conn: AsyncConnection, stations: set[UUID]) -> dict[tuple[UUID, str | None], Policy]:
+    """(station, kind or None) -> the most specific ladder; later rows are more specific and win."""
+    if not stations:
+        return {}
+    rows = await conn.execute(_POLICIES, {"stations": sorted(stations)})
+    return {(station, kind): policy_from(ladder) for station, kind, ladder in rows}
+
+
+async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[UUID]:
+    if not new:
+        return set()
+    columns: dict[str, list[Any]] = {
+        "id": [case.id for case, _ in new],
+        "version": [0 for _ in new],
+        "kind": [case.kind for case, _ in new],
+        "priority": [PRIORITY_RANK[case.priority] for case, _ in new],
+        "state": [str(case.state) for case, _ in new],
+        "area_code": [case.area_code for case, _ in new],
+        "station_id": [case.station_id for case, _ in new],
+        "home_id": [case.home_id for case, _ in new],
+        "resident_id": [case.resident_id for case, _ in new],
+        "gateway_id": [signal.gateway_id for _, signal in new],
+        "device_id": [signal.device_id for _, signal in new],
+        "merge_key": [signal.merge_key for _, signal in new],
+        "raised_at": [case.raised_at for case, _ in new],
+        "happened_at": [signal.happened_at for _, signal in new],
+        "late": [signal.late for _, signal in new],
+        "next_step_at": [case.next_step_at for case, _ in new],
+        "policy": [policy_json(case.policy) for case, _ in new],
+        "why": [msgspec.json.encode(signal.why).decode() for _, signal in new],
+    }
+    return set((await conn.execute(_INSERT, columns)).scalars())
+
+
+async def raise_by_hand(
+    conn: AsyncConnection, *, staff_id: UUID, home_id: UUID, kind: str, note: str | None, at: datetime | None
+) -> UUID:
+    """An operator raises an alarm for a home (a telephone call); joins the open one of the same kind.
+
+    Raises `PlaceUnknown` for a home that is not there or not in the caller's areas.
+    """
+    row = (await conn.execute(_HOME, {"home": home_id})).one_or_none()
+    if row is None:
+        raise PlaceUnknown("There is no such home in your areas.")
+    now = await clock_now(conn)
+    place = Place(station_id=row[0], area_code=row[1], home_id=row[2], resident_id=row[3])
+    signal = Raise(
+        kind, place, merge_key=f"home:{home_id}:{kind}", happened_at=at or now, why=why_by_hand(kind, note),
+        actor=Actor("staff", str(staff_id), "api"), note=note,
+    )  # fmt: skip
+    raised = await raise_alarms(conn, now, [signal])
+    await book.finish(conn, now, raised.cases.values(), LIVE_ONLY)
+    (alarm_id,) = raised.alarm_ids
+    if alarm_id is None:  # held: within a second of another repeat; the alarm is open and everybody knows
+        (alarm_id,) = raised.cases
+    return alarm_id
+
+
+async def platform_place(conn: AsyncConnection) -> Place | None:
+    """The desk that answers for the platform itself; None in an empty registry."""
+    row = (await conn.execute(_PLATFORM_DESK)).one_or_none()
+    return None if row is None else Place(station_id=row[0], area_code=row[1])

@@ -1,0 +1,76 @@
+"""Why an alarm was raised, in plain words in both languages, with the figures behind them."""
+
+from typing import Any
+
+_KIND_WORDS = {
+    "sos": ("The emergency button was pressed.", "紧急呼叫按钮被按下。"),
+    "assist": ("Help was asked for.", "请求协助。"),
+    "doorbell": ("The care doorbell was rung.", "爱心门铃被按响。"),
+    "fall": ("A fall was reported.", "检测到跌倒。"),
+    "smoke": ("Smoke was detected.", "检测到烟雾。"),
+    "gas": ("Gas was detected.", "检测到燃气。"),
+    "leak": ("A water leak was detected.", "检测到漏水。"),
+}
+
+
+def why(code: str, en: str, zh: str, **figures: object) -> dict[str, Any]:
+    """The one shape of every explanation."""
+    return {"code": code, "text": {"en": en, "zh": zh}, **figures}
+
+
+def why_signal(kind: str, *, late_s: int | None, clock_unusable: bool, known_device: bool) -> dict[str, Any]:
+    """A device's own call for help; `late_s`: seconds between the event and its arrival, where that matters."""
+    en, zh = _KIND_WORDS.get(kind, (f"Signal: {kind}.", f"信号：{kind}。"))
+    if late_s is not None:
+        en += f" It happened {late_s // 60} min before it arrived."
+        zh += f"事件发生在到达前 {late_s // 60} 分钟。"
+    if clock_unusable:
+        en += " The device's clock is unusable; the time of arrival counts."
+        zh += "设备时钟不可用，以到达时间为准。"
+    if not known_device:
+        en += " The device is not registered at this gateway."
+        zh += "该设备未在此网关登记。"
+    return why(kind, en, zh, late_s=late_s, clock_unusable=clock_unusable, known_device=known_device)
+
+
+def why_by_hand(kind: str, note: str | None) -> dict[str, Any]:
+    """Raised by an operator."""
+    del note  # stands in the event log; not copied about
+    return why(f"{kind}_by_hand", "Raised by the operator.", "由值班员人工发起。")
+
+
+def why_inactivity(since: str, hours: float, limit_hours: float) -> dict[str, Any]:
+    """No activity in the home for longer than its span; `since`: RFC 3339."""
+    return why(
+        "inactivity",
+        f"No activity for {hours:.1f} h; the limit of this home is {limit_hours:g} h.",
+        f"已 {hours:.1f} 小时无活动；该户上限为 {limit_hours:g} 小时。",
+        since=since,
+        hours=round(hours, 2),
+        limit_hours=limit_hours,
+    )
+
+
+def why_offline(device_id: str, since: str, beats: int, heartbeat_s: int) -> dict[str, Any]:
+    """A device has missed its beats; `since`: RFC 3339 of its last sign of life."""
+    return why(
+        "offline",
+        f"{device_id} has missed {beats} signs of life in a row (one every {heartbeat_s} s).",
+        f"设备 {device_id} 已连续 {beats} 次未上报（每 {heartbeat_s} 秒一次）。",
+        since=since,
+        beats=beats,
+        heartbeat_s=heartbeat_s,
+    )
+
+
+def why_lag(part: str, seconds: float) -> dict[str, Any]:
+    """The platform itself is behind; `part`: ingest or deadlines."""
+    words = {"ingest": ("Messages", "消息处理"), "deadlines": ("Escalation deadlines", "升级期限处理")}
+    en, zh = words[part]
+    return why(
+        f"lag_{part}",
+        f"{en} are handled {seconds:.0f} s late: silence is not judged meanwhile. Use the telephone.",
+        f"{zh}延迟 {seconds:.0f} 秒：期间不判断静默。请使用电话联系。",
+        part=part,
+        seconds=round(seconds),
+    )
