@@ -1,0 +1,80 @@
+"""What goes to the broker on the subscriber's connection, within its Receive Maximum: receipts and sentinels."""
+
+from collections import deque
+from collections.abc import Callable
+from itertools import cycle
+
+from mqtt5 import PubAckPacket, PublishPacket, QoS
+
+from ingest.mqtt.counters import Counters
+
+OUTBOX_MESSAGES = 20_000
+"""Waiting for the broker's PUBACKs. Mosquitto's Receive Maximum is 20 unless configured; receipts of one batch come at
+once, so several batches must fit."""
+
+SUBSCRIBE_ID = 65_535
+"""The packet id that SUBSCRIBE uses, so that no publish ever has it."""
+
+_REFUSED = 0x80
+
+
+class Outbox:
+    """Lives as long as one connection: what the broker has not acknowledged by then is counted as dropped."""
+
+    def __init__(self, write: Callable[[bytes], None], receive_maximum: int, max_packet_bytes: int | None,
+                 counters: Counters) -> None:  # fmt: skip
+        self._write = write
+        self._max_packet_bytes = max_packet_bytes
+        self._counters = counters
+        self._credit = min(receive_maximum, SUBSCRIBE_ID - 1)
+        self._ids = cycle(range(1, SUBSCRIBE_ID))
+        self._in_flight: set[int] = set()
+        self._waiting: deque[tuple[str, bytes]] = deque()
+
+    def publish(self, topic: str, payload: bytes, qos: int) -> bool:
+        """Write now or as soon as the broker has room; False when it cannot be sent."""
+        if self._max_packet_bytes is not None and len(topic) + len(payload) + 32 > self._max_packet_bytes:
+            self._counters.publishes_dropped += 1
+            return False
+        if qos == 0:
+            self._write(PublishPacket(topic, payload).write())
+            self._counters.published += 1
+        elif self._credit and not self._waiting:
+            self._send(topic, payload)
+        elif len(self._waiting) < OUTBOX_MESSAGES:
+            self._waiting.append((topic, payload))
+        else:
+            self._counters.publishes_dropped += 1
+            return False
+        return True
+
+    def acknowledged(self, packet: PubAckPacket) -> None:
+        """The broker has one of ours; the oldest that waits takes its place."""
+        if packet.packet_id not in self._in_flight:
+            return
+        self._in_flight.remove(packet.packet_id)
+        self._credit += 1
+        if int(packet.reason_code) >= _REFUSED:
+            self._counters.publishes_refused += 1
+        if self._waiting:
+            self._send(*self._waiting.popleft())
+
+    def close(self) -> None:
+        """The connection is gone: receipts are not kept, since devices resend until they have one."""
+        self._counters.publishes_dropped += len(self._waiting) + len(self._in_flight)
+        self._waiting.clear()
+        self._in_flight.clear()
+
+    @property
+    def waiting(self) -> int:
+        """Messages not yet written."""
+        return len(self._waiting)
+
+    def _send(self, topic: str, payload: bytes) -> None:
+        packet_id = next(self._ids)
+        while packet_id in self._in_flight:
+            packet_id = next(self._ids)
+        self._in_flight.add(packet_id)
+        self._credit -= 1
+        self._write(PublishPacket(topic, payload, qos=QoS.AT_LEAST_ONCE, packet_id=packet_id).write())
+        self._counters.published += 1
