@@ -46,6 +46,7 @@ class EmbeddedBroker:
         self.users = own_passwords(self.users_file)
         self._own_hashes = {user: password_hash(password) for user, password in self.users.items()}
         self._passwords = ""
+        self._refused: dict[str, str] = {}
         self.set_gateways(())
 
     @property
@@ -57,6 +58,7 @@ class EmbeddedBroker:
 
     async def start(self) -> Child:
         """Start it and return when it takes connections. Raises `StartError` with what to do."""
+        await self.stop()
         await leftover.clear(self._directory, "mosquitto", signal.SIGTERM)
         ports.require_free(self.port, "the MQTT broker", "--mqtt-port")
         self._write_files()
@@ -81,9 +83,10 @@ class EmbeddedBroker:
     def set_gateways(self, gateways: Gateways) -> None:
         """Let exactly these gateways in. A running broker disconnects at once those that are gone or re-passworded."""
         listed = list(gateways)
-        for gateway, hashed in listed:
-            if reason := refused(gateway, hashed):
-                log.warning("gateway_without_login", gateway=gateway, reason=reason)
+        refusals = {gateway: reason for gateway, hashed in listed if (reason := refused(gateway, hashed))}
+        for gateway in refusals.keys() - self._refused.keys():
+            log.warning("gateway_without_login", gateway=gateway, reason=refusals[gateway])
+        self._refused = refusals
         text = password_lines(self._own_hashes, listed)
         if text == self._passwords:
             return
@@ -158,7 +161,7 @@ async def follow_gateways(url: str, apply: Callable[[Gateways], None]) -> None:
                     seen = await _apply_if_changed(conn, seen, apply)
                     async for _ in conn.notifies(timeout=_POLL_S, stop_after=1):
                         pass
-        except psycopg.OperationalError:
+        except psycopg.Error:
             if there:
                 log.warning("gateway_list_not_followed")
             there = False

@@ -26,12 +26,16 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def _check(result: int, what: str) -> None:
     if result != 0:
-        raise OSError(ctypes.get_errno(), what)
+        raise OSError(f"{what} ({os.strerror(ctypes.get_errno())})")
 
 
 def _show_at(source: str, mount: str) -> None:
     """Show `source` at `mount` in a mount namespace of our own: no mode and no mount changes for anybody else."""
-    _check(_libc.unshare(_CLONE_NEWNS), "a private mount namespace is not permitted here")
+    _check(
+        _libc.unshare(_CLONE_NEWNS),
+        f"the account cannot enter the directories above {source}, and a private mount namespace is not permitted "
+        "here: choose another --data-dir",
+    )
     _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "cannot make the mounts private")
     _check(_libc.mount(os.fsencode(source), os.fsencode(mount), None, _MS_BIND | _MS_REC, None), f"cannot use {mount}")
 
