@@ -13,6 +13,7 @@ export default defineConfig(({ mode }) => {
       modulePreload: { polyfill: false },
       sourcemap: true,
       target: "es2022",
+      cssTarget: ["chrome123", "firefox120", "safari17.5"],
     },
   };
 });

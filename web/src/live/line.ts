@@ -22,6 +22,8 @@ export interface LineParts {
   onState: (state: LineState) => void;
   /** The server ended the stream by itself (`event: end`): resolves once it is worth connecting again. */
   onEnd: (reason: string) => Promise<void>;
+  /** Something arrived, be it only a beat. */
+  onHeard?: () => void;
   /** Calls back several times a second until the returned function is called. */
   everyTick: (listener: () => void) => () => void;
   monotonicMs?: () => number;
@@ -97,6 +99,7 @@ export class LiveLine {
       const { done, value } = await reader.read();
       if (done || signal.aborted) return false;
       this.#heardMs = this.#now();
+      this.#parts.onHeard?.();
       for (const event of parser.push(decoder.decode(value, { stream: true }))) {
         if (event.type === "end") return await this.#ended(event);
         // Before the event is handled: one that cannot be read must not be asked for again at every reconnect.

@@ -1,0 +1,117 @@
+import { useEffect, useState } from "react";
+import type { SingleKeysChoice } from "../app/preferences";
+import { useStore } from "../app/store";
+import type { Api } from "../http/api";
+import { Icon } from "../icons/Icon";
+import { useWords } from "../i18n/language";
+import { AlarmList } from "./AlarmList";
+import { isUnanswered, type Alarm } from "./alarm";
+import { selectedAlarm, type Board } from "./board";
+import { openAlarms } from "./book";
+import { CommentDialog } from "./CommentDialog";
+import { Details } from "./Details";
+import { HelpDialog } from "./HelpDialog";
+import { actionOf, type KeyAction } from "./keys";
+import { permittedMoves, type Move } from "./moves";
+import { RaiseDialog } from "./RaiseDialog";
+import { ResolveDialog } from "./ResolveDialog";
+import "./alarms.css";
+
+type Open = { kind: "resolve" | "comment"; alarm: Alarm } | { kind: "raise" } | { kind: "help" } | null;
+
+/** The board: tabs, the list of alarms with their moves, the selected one's details, dialogs and keys. */
+export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api; singleKeys: SingleKeysChoice }) {
+  const state = useStore(board);
+  const keysOn = useStore(singleKeys);
+  const [open, setOpen] = useState<Open>(null);
+  const [sheet, setSheet] = useState(false);
+  const selected = selectedAlarm(state);
+  const canRaise = board.me.role !== "caregiver" && board.me.role !== "supervisor";
+
+  const ask = (alarm: Alarm, move: Move): void => {
+    board.select(alarm.id);
+    if (move === "resolve" || move === "comment") setOpen({ kind: move, alarm });
+    else void board.move(alarm, move);
+  };
+
+  useKeys(keysOn, (action) => {
+    if (action.kind === "select") return board.selectNext(action.by);
+    if (action.kind === "help") return setOpen({ kind: "help" });
+    if (action.kind === "tabs") return board.show(board.get().tab === "open" ? "closed" : "open");
+    if (action.kind === "raise") return canRaise ? setOpen({ kind: "raise" }) : undefined;
+    const alarm = selectedAlarm(board.get());
+    if (!alarm || board.get().underWay.has(alarm.id)) return;
+    if (action.kind === "responder") return board.nextResponder(alarm);
+    const permitted = permittedMoves(alarm, board.me, board.responderFor(alarm));
+    if (permitted.includes(action.move)) ask(alarm, action.move);
+    else board.refuse(alarm.id, action.move);
+  });
+
+  const close = (): void => setOpen(null);
+  return (
+    <main className="board">
+      <Toolbar board={board} onRaise={canRaise ? () => setOpen({ kind: "raise" }) : null} onHelp={() => setOpen({ kind: "help" })} />
+      <AlarmList board={board} onMove={ask} onDetails={() => setSheet(true)} />
+      <Details board={board} api={api} alarm={selected} sheet={sheet} onClose={() => setSheet(false)} />
+      {open?.kind === "resolve" && (
+        <ResolveDialog alarm={open.alarm} onClose={close} onResolve={(extra) => (close(), void board.move(open.alarm, "resolve", extra))} />
+      )}
+      {open?.kind === "comment" && (
+        <CommentDialog alarm={open.alarm} onClose={close} onComment={(note) => (close(), void board.move(open.alarm, "comment", { note }))} />
+      )}
+      {open?.kind === "raise" && <RaiseDialog api={api} onClose={close} onRaised={(alarm) => (close(), board.raised(alarm))} />}
+      {open?.kind === "help" && <HelpDialog singleKeys={singleKeys} onClose={close} />}
+    </main>
+  );
+}
+
+function Toolbar({ board, onRaise, onHelp }: { board: Board; onRaise: (() => void) | null; onHelp: () => void }) {
+  const words = useWords();
+  const { book, tab } = useStore(board);
+  const open = openAlarms(book);
+  const waiting = open.filter(isUnanswered).length;
+  return (
+    <div className="toolbar">
+      <div className="tabs">
+        <button type="button" className="tab" aria-pressed={tab === "open"} onClick={() => board.show("open")}>
+          {words.board.open} <span className="count">{open.length}</span>
+        </button>
+        <button type="button" className="tab" aria-pressed={tab === "closed"} onClick={() => board.show("closed")}>
+          {words.board.closed}
+        </button>
+      </div>
+      {waiting > 0 && <span className="waiting">{words.board.waiting(waiting)}</span>}
+      <span className="header-gap" />
+      {onRaise && (
+        <button type="button" className="button" onClick={onRaise}>
+          <Icon name="phone" />
+          {words.raise.open} <kbd>n</kbd>
+        </button>
+      )}
+      <button type="button" className="button quiet" onClick={onHelp} aria-label={words.help.open} title={words.help.open}>
+        <kbd>?</kbd>
+      </button>
+    </div>
+  );
+}
+
+/** Listens to the whole page; what belongs to a field or a dialog stays there. */
+function useKeys(singleKeys: boolean, act: (action: KeyAction) => void): void {
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      const { key, ctrlKey, metaKey, altKey, repeat, isComposing } = event;
+      const typing = isTyping(event);
+      const action = actionOf({ key, ctrlKey, metaKey, altKey, repeat, isComposing, typing }, singleKeys);
+      if (!action || event.defaultPrevented) return;
+      event.preventDefault();
+      act(action);
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  });
+}
+
+function isTyping(event: KeyboardEvent): boolean {
+  const target = event.target instanceof Element ? event.target : null;
+  return target?.closest("input, textarea, select, [contenteditable]") != null || document.querySelector("dialog[open]") !== null;
+}

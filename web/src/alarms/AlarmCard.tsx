@@ -1,0 +1,148 @@
+import { useEffect, useRef } from "react";
+import { useStore } from "../app/store";
+import { secondsSince, spanOf } from "../clock/countdown";
+import { useNow } from "../clock/use-now";
+import { Icon, iconOfKind } from "../icons/Icon";
+import { clockTime, dayAndTime, useLanguage, useWords } from "../i18n/language";
+import { isOpen, isUnanswered, type Alarm } from "./alarm";
+import type { Board } from "./board";
+import { Countdown } from "./Countdown";
+import { MoveBar } from "./MoveBar";
+import { nextMove, permittedMoves, type Move } from "./moves";
+import { MoveButton } from "./MoveButton";
+import { ResponseList } from "./ResponseList";
+import { TroubleNote } from "./TroubleNote";
+
+interface CardProps {
+  board: Board;
+  alarm: Alarm;
+  onMove: (alarm: Alarm, move: Move) => void;
+  onDetails: () => void;
+}
+
+/** One alarm: what, where, who, since when, who is on it, how long until the next step, and what can be done. */
+export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
+  const words = useWords();
+  const language = useLanguage();
+  const { selected, tab, calls, missed } = useStore(board);
+  const isSelected = selected[tab] === alarm.id;
+  const title = useFocusThatFollows(isSelected, alarm);
+  const kind = words.kinds[alarm.kind] ?? alarm.kind;
+  const next = nextMove(permittedMoves(alarm, board.me, board.responderFor(alarm)));
+  return (
+    <article
+      className="card"
+      aria-label={`${kind}, ${alarm.place.name}`}
+      data-alarm={alarm.id}
+      data-priority={alarm.priority}
+      data-state={alarm.state}
+      data-open={isOpen(alarm)}
+      data-unanswered={isUnanswered(alarm)}
+      data-selected={isSelected}
+      data-exhausted={alarm.exhausted && isOpen(alarm)}
+      onClick={() => board.select(alarm.id)}
+    >
+      <span className="kind-tile">
+        <Icon name={iconOfKind(alarm.kind)} />
+      </span>
+      <div className="card-body">
+        <div className="card-head">
+          <h3>
+            <button type="button" ref={title} className="card-title" aria-current={isSelected} aria-label={words.board.select(kind, alarm.place.name)}>
+              {kind}
+            </button>
+          </h3>
+          <span className="chip priority">
+            <Icon name={alarm.priority} />
+            {words.priorities[alarm.priority]}
+          </span>
+          <span className="chip state">{alarm.outcome ? words.outcomes[alarm.outcome] : words.states[alarm.state]}</span>
+          <Marks board={board} alarm={alarm} called={calls.has(alarm.id)} />
+          {missed?.appeared.includes(alarm.id) && <span className="chip strong">{words.line.missedNew}</span>}
+          {missed?.changed.includes(alarm.id) && <span className="chip strong">{words.line.missedChanged}</span>}
+        </div>
+        <p className="card-where">
+          <strong>{alarm.place.name}</strong>
+          {alarm.place.address && <span>{alarm.place.address}</span>}
+        </p>
+        <p className="card-who">
+          <Icon name="person" />
+          {alarm.resident_name ?? words.card.noResident}
+          <span className="dim">{alarm.place.area_name}</span>
+        </p>
+        <p className="card-why">{alarm.why.text[language]}</p>
+        <p className="card-owner">
+          <span className="dim">{words.card.owner}</span> {ownerOf(alarm, words.card.station)}
+          {isOpen(alarm) && <span className="dim"> · {words.card.step(alarm.step)}</span>}
+        </p>
+        <ResponseList responses={alarm.responses} nobody={isOpen(alarm) ? words.card.nobodyCalled : null} />
+      </div>
+      <div className="card-time">
+        {isOpen(alarm) ? <Countdown alarm={alarm} /> : <Closed alarm={alarm} />}
+        {!isSelected && isUnanswered(alarm) && next && (
+          <MoveButton board={board} alarm={alarm} move={next} main onMove={onMove} />
+        )}
+      </div>
+      {isSelected && <MoveBar board={board} alarm={alarm} onMove={onMove} onDetails={onDetails} />}
+      <TroubleNote board={board} alarm={alarm} />
+    </article>
+  );
+}
+
+function Marks({ board, alarm, called }: { board: Board; alarm: Alarm; called: boolean }) {
+  const { card } = useWords();
+  const language = useLanguage();
+  const pressed = ["sos", "assist", "doorbell"].includes(alarm.kind);
+  const times = alarm.repeats + 1;
+  return (
+    <>
+      {alarm.repeats > 0 && <span className="chip strong">{pressed ? card.repeats(times) : card.signals(times)}</span>}
+      {alarm.late && (
+        <span className="chip strong">
+          <Icon name="clock" />
+          {card.late(dayAndTime(alarm.happened_at, board.clock.nowMs(), language))}
+        </span>
+      )}
+      {called && <span className="chip called">{card.calledYou}</span>}
+      {alarm.exhausted && isOpen(alarm) && <span className="chip exhausted">{card.exhausted}</span>}
+    </>
+  );
+}
+
+function Closed({ alarm }: { alarm: Alarm }) {
+  const { card } = useWords();
+  const language = useLanguage();
+  const now = useNow();
+  if (!alarm.closed_at) return null;
+  const span = secondsSince(alarm.closed_at, now) < 86_400 ? clockTime(alarm.closed_at) : dayAndTime(alarm.closed_at, now, language);
+  return <p className="since">{card.closedAt(span)}</p>;
+}
+
+export function Since({ alarm }: { alarm: Alarm }) {
+  const words = useWords();
+  return <span className="since">{words.card.raised(words.span(spanOf(secondsSince(alarm.raised_at, useNow()))))}</span>;
+}
+
+function ownerOf(alarm: Alarm, desk: string): string {
+  return alarm.owner.type === "station" ? `${desk} ${alarm.owner.name}` : alarm.owner.name;
+}
+
+/**
+ * The focus is on the selected alarm: it goes there when the selection moves by key, and comes back there when the
+ * button that had it is gone because its move is done. A focus elsewhere on the page is never taken away.
+ */
+function useFocusThatFollows(isSelected: boolean, alarm: Alarm) {
+  const title = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    const focused = document.activeElement;
+    const onACard = focused instanceof Element && focused.closest(".card") !== null;
+    if (!isSelected || !title.current) return;
+    const card = title.current.closest(".card")!;
+    if (focused === document.body || (onACard && !card.contains(focused))) title.current.focus({ preventScroll: true });
+    card.scrollIntoView({ block: "nearest" });
+  }, [isSelected]);
+  useEffect(() => {
+    if (isSelected && document.activeElement === document.body) title.current?.focus({ preventScroll: true });
+  }, [isSelected, alarm.version]);
+  return title;
+}

@@ -1,0 +1,56 @@
+import { useState, type KeyboardEvent } from "react";
+import { Dialog } from "../dialog/Dialog";
+import { useWords } from "../i18n/language";
+import { OUTCOMES, type Alarm, type Outcome } from "./alarm";
+import type { MoveBody } from "./attempt";
+
+interface ResolveDialogProps {
+  alarm: Alarm;
+  onClose: () => void;
+  onResolve: (extra: Pick<MoveBody, "outcome" | "note">) => void;
+}
+
+/** Closing needs a word on what was found: by digit, arrows or mouse; then a note; Enter resolves. */
+export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps) {
+  const words = useWords();
+  const [outcome, setOutcome] = useState<Outcome>(OUTCOMES[0]);
+  const [note, setNote] = useState("");
+
+  const digit = (event: KeyboardEvent): void => {
+    const chosen = event.target instanceof HTMLTextAreaElement ? undefined : OUTCOMES[Number(event.key) - 1];
+    if (chosen) setOutcome(chosen);
+  };
+
+  return (
+    <Dialog
+      heading={words.resolve.heading}
+      onClose={onClose}
+      submit={{ label: words.resolve.submit, onSubmit: () => onResolve({ outcome, ...(note.trim() ? { note: note.trim() } : {}) }) }}
+    >
+      <p className="dim">
+        {words.kinds[alarm.kind] ?? alarm.kind} · {alarm.place.name}
+        {alarm.resident_name && ` · ${alarm.resident_name}`}
+      </p>
+      <fieldset className="outcomes" onKeyDown={digit}>
+        <legend>{words.resolve.outcome}</legend>
+        {OUTCOMES.map((one, index) => (
+          <label key={one}>
+            <input
+              type="radio"
+              name="outcome"
+              value={one}
+              checked={outcome === one}
+              onChange={() => setOutcome(one)}
+              {...(index === 0 ? { "data-first": true } : {})}
+            />
+            <kbd>{index + 1}</kbd> {words.outcomes[one]}
+          </label>
+        ))}
+      </fieldset>
+      <label className="field">
+        {words.resolve.note}
+        <textarea rows={3} maxLength={2000} value={note} placeholder={words.resolve.notePlaceholder} onChange={(event) => setNote(event.target.value)} />
+      </label>
+    </Dialog>
+  );
+}

@@ -1,0 +1,7 @@
+/** A home as GET /homes?q= finds it. */
+export interface Home {
+  id: string;
+  name: string;
+  address: string | null;
+  area_name: string | null;
+}
