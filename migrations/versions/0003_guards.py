@@ -11,26 +11,26 @@ depends_on = None
 _ONE_DEADLINE = """
 CREATE FUNCTION alarm_keeps_one_deadline() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
 DECLARE
-    subject uuid;
+    judged uuid;
     is_open boolean;
     armed bigint;
 BEGIN
     IF TG_TABLE_NAME = 'alarm' THEN
-        subject := NEW.id;
+        judged := NEW.id;
     ELSIF TG_OP = 'DELETE' THEN
-        subject := OLD.alarm_id;
+        judged := OLD.alarm_id;
     ELSE
-        subject := NEW.alarm_id;
+        judged := NEW.alarm_id;
     END IF;
-    SELECT closed_at IS NULL INTO is_open FROM alarm WHERE id = subject;
+    SELECT closed_at IS NULL INTO is_open FROM alarm WHERE id = judged;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    SELECT count(*) INTO armed FROM deadline WHERE alarm_id = subject;
+    SELECT count(*) INTO armed FROM deadline WHERE alarm_id = judged;
     IF is_open AND armed <> 1 THEN
-        RAISE EXCEPTION 'open alarm % has % armed deadlines instead of one', subject, armed USING ERRCODE = '23514';
+        RAISE EXCEPTION 'open alarm % has % armed deadlines instead of one', judged, armed USING ERRCODE = '23514';
     ELSIF NOT is_open AND armed <> 0 THEN
-        RAISE EXCEPTION 'closed alarm % still has an armed deadline', subject USING ERRCODE = '23514';
+        RAISE EXCEPTION 'closed alarm % still has an armed deadline', judged USING ERRCODE = '23514';
     END IF;
     RETURN NULL;
 END $$;
