@@ -1,0 +1,1 @@
+"""Simulated homes: residents with habits, their devices and gateways. Speaks only the wire contract."""

@@ -1,0 +1,294 @@
+"""One gateway's line to the broker: it reconnects for ever, loses no alarm and repeats its last readings.
+
+Alarm messages stay in the outbox until receipted; readings and health messages stay on the shelf for two minutes after
+their PUBACK. Neither survives this program; a real gateway keeps both in flash.
+"""
+
+import asyncio
+import contextlib
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+import aiomqtt
+import structlog
+from paho.mqtt.reasoncodes import ReasonCode
+
+from device_sim.outbox import Entry, Outbox
+from device_sim.shelf import Parcel, Shelf
+from gateway.wire import (
+    GATEWAY_ITSELF,
+    Command,
+    HealthType,
+    Lane,
+    Message,
+    Receipt,
+    command_topic,
+    decode_command,
+    decode_receipt,
+    encode,
+    receipt_topic,
+    up_topic,
+)
+
+log = structlog.get_logger()
+
+_KEEPALIVE_S = 30
+_TICK_S = 0.25
+_FIRST_PAUSE_S = 0.5
+_LONGEST_PAUSE_S = 30.0
+#: Somebody else uses our credential just now (one scenario played by hand beside the demo): let him finish.
+_PAUSE_AFTER_TAKE_OVER_S = 10.0
+_SESSION_TAKEN_OVER = 0x8E
+#: Below the 20 that a broker grants by default, so that an alarm never queues behind readings.
+_READINGS_IN_FLIGHT = 16
+
+
+def utc_now() -> datetime:
+    """The real time."""
+    return datetime.now(UTC)
+
+
+class MessageIds:
+    """`{boot}-{sequence}`: unique for the device's life, because the boot number never comes again."""
+
+    def __init__(self, boot: str | None = None) -> None:
+        """`boot` defaults to the start time in milliseconds, base 36."""
+        self.boot = boot or f"b{_base36(time.time_ns() // 1_000_000)}"
+        self._sequence = count(1)
+
+    def next(self) -> str:
+        """The id of the next message."""
+        return f"{self.boot}-{next(self._sequence):06d}"
+
+
+@dataclass(frozen=True)
+class Account:
+    """What a gateway needs to connect."""
+
+    host: str
+    port: int
+    gateway: str
+    password: str
+
+
+class GatewayLink:
+    """One MQTT 5 connection per gateway; `run` keeps it up, the other methods may be called at any time."""
+
+    def __init__(
+        self,
+        account: Account,
+        *,
+        clock: Callable[[], datetime] = utc_now,
+        outbox: Outbox | None = None,
+        shelf: Shelf | None = None,
+        longest_pause_s: float = _LONGEST_PAUSE_S,
+    ) -> None:
+        """`clock` is the devices' own clock (aware UTC)."""
+        self.account = account
+        self.ids = MessageIds()
+        self.clock = clock
+        self.outbox = Outbox() if outbox is None else outbox
+        self.shelf = Shelf() if shelf is None else shelf
+        self.connected = asyncio.Event()
+        self.connections = 0
+        self._longest_pause_s = longest_pause_s
+        self._client: _Client | None = None
+        self._has_mains = asyncio.Event()
+        self._has_mains.set()
+        self._work = asyncio.Event()
+        self._shelf_moved = asyncio.Event()
+
+    def message(
+        self,
+        kind: str,
+        value: float | bool | str | None = None,
+        unit: str | None = None,
+        *,
+        data: dict[str, Any] | None = None,
+        message_id: str | None = None,
+    ) -> Message:
+        """A new message of this moment by the devices' clock."""
+        message_id = message_id or self.ids.next()
+        return Message(id=message_id, time=self.clock(), type=kind, value=value, unit=unit, data=data or {})
+
+    def alarm(self, device: str, message: Message) -> asyncio.Future[Receipt | None]:
+        """Send an alarm message and go on resending it; the future gets its final receipt, None after 30 min."""
+        topic = up_topic(self.account.gateway, Lane.ALARM, device)
+        entry = self.outbox.put(topic, device, message.id, encode(message), time.monotonic())
+        self._work.set()
+        return entry.settled
+
+    def publish(self, lane: Lane, device: str, messages: Message | list[Message]) -> None:
+        """Send a reading or health message, or an array of them as one payload."""
+        self.shelf.put(up_topic(self.account.gateway, lane, device), encode(messages))
+        self._work.set()
+
+    async def flushed(self) -> None:
+        """Wait until the broker has acknowledged everything that was published."""
+        while not self.shelf.empty:
+            self._shelf_moved.clear()
+            await self._shelf_moved.wait()
+
+    def cut(self) -> None:
+        """Power is gone: the line drops without a word (the broker sends the last will) and stays down."""
+        self._has_mains.clear()
+        if self._client is not None:
+            self._client.drop()
+
+    def restore(self) -> None:
+        """Power is back."""
+        self._has_mains.set()
+
+    async def run(self) -> None:
+        """Keep the connection up until cancelled; then disconnect politely, so that no last will is sent."""
+        pause_s = _FIRST_PAUSE_S
+        away = False
+        while True:
+            await self._has_mains.wait()
+            try:
+                async with self._connection() as client:
+                    away, pause_s = False, _FIRST_PAUSE_S
+                    await self._serve(client)
+            except* aiomqtt.MqttError as errors:
+                if not away:
+                    log.warning("gateway_disconnected", gateway=self.account.gateway, error=str(errors.exceptions[0]))
+                away = True
+                if _taken_over(errors):
+                    pause_s = _PAUSE_AFTER_TAKE_OVER_S
+            await asyncio.sleep(min(pause_s, self._longest_pause_s) * random.uniform(0.5, 1.0))
+            pause_s = min(pause_s * 2, self._longest_pause_s)
+
+    @contextlib.asynccontextmanager
+    async def _connection(self) -> AsyncIterator["_Client"]:
+        gateway = self.account.gateway
+        self.connections += 1
+        will = Message(id=f"{self.ids.boot}-will-{self.connections}", time=None, type=HealthType.OFFLINE, value=True)
+        client = _Client(
+            self.account.host,
+            self.account.port,
+            username=gateway,
+            password=self.account.password,
+            identifier=gateway,
+            protocol=aiomqtt.ProtocolVersion.V5,
+            clean_start=True,
+            keepalive=_KEEPALIVE_S,
+            will=aiomqtt.Will(up_topic(gateway, Lane.HEALTH), encode(will), qos=1),
+        )
+        async with client:
+            await client.subscribe([(receipt_topic(gateway, "+"), 1), (command_topic(gateway, "+"), 1)])
+            now_s = time.monotonic()
+            self.outbox.reconnected(now_s)
+            again = self.shelf.rewind(now_s)
+            log.info("gateway_connected", gateway=gateway, republished=again, alarms_pending=len(self.outbox))
+            self.publish(Lane.HEALTH, GATEWAY_ITSELF, self.message(HealthType.ONLINE, True))
+            self._client = client
+            self.connected.set()
+            try:
+                yield client
+            finally:
+                self._client = None
+                self.connected.clear()
+                client.forget_disconnection()
+
+    async def _serve(self, client: "_Client") -> None:
+        self._work.set()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen(client))
+            tasks.create_task(self._send(client, tasks))
+
+    async def _send(self, client: "_Client", tasks: asyncio.TaskGroup) -> None:
+        """Send what is due, alarms first. A message counts as sent when it is handed over, not at its PUBACK."""
+        window = asyncio.Semaphore(_READINGS_IN_FLIGHT)
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), _TICK_S if len(self.outbox) else None)
+            self._work.clear()
+            self._send_alarms(client, tasks)
+            while not window.locked() and (parcel := self.shelf.take()) is not None:
+                await window.acquire()
+                tasks.create_task(self._send_parcel(client, parcel, window))
+
+    def _send_alarms(self, client: "_Client", tasks: asyncio.TaskGroup) -> None:
+        now_s = time.monotonic()
+        for entry in self.outbox.give_up(now_s):
+            log.error("alarm_given_up", gateway=self.account.gateway, device=entry.device, sendings=entry.sendings)
+        for entry in self.outbox.needing_other_route(now_s):
+            log.warning("other_route_started", gateway=self.account.gateway, device=entry.device)
+        for entry in self.outbox.due(now_s):
+            self.outbox.sent(entry, now_s)
+            tasks.create_task(self._send_alarm(client, entry))
+
+    async def _send_alarm(self, client: "_Client", entry: Entry) -> None:
+        await client.publish(entry.topic, entry.payload, qos=1)
+
+    async def _send_parcel(self, client: "_Client", parcel: Parcel, window: asyncio.Semaphore) -> None:
+        await client.publish(parcel.topic, parcel.payload, qos=1)
+        self.shelf.acked(parcel, time.monotonic())
+        window.release()
+        self._shelf_moved.set()
+        self._work.set()
+
+    async def _listen(self, client: "_Client") -> None:
+        async for incoming in client.messages:
+            direction, device = str(incoming.topic).split("/")[-2:]
+            payload = incoming.payload
+            try:
+                if direction == "receipt":
+                    self._receipted(device, decode_receipt(payload))
+                else:
+                    self._obey(device, decode_command(payload))
+            except ValueError as error:
+                log.warning("unreadable_from_backend", gateway=self.account.gateway, device=device, error=str(error))
+
+    def _receipted(self, device: str, receipt: Receipt) -> None:
+        entry = self.outbox.receipted(device, receipt)
+        if entry is not None:
+            log.info(
+                "alarm_receipted",
+                gateway=self.account.gateway,
+                device=device,
+                message=entry.id,
+                status=receipt.status,
+                after_s=round(time.monotonic() - entry.born_s, 3),
+            )
+
+    def _obey(self, device: str, command: Command) -> None:
+        """Every command of the contract can be done by a device that is only pretended; the answer bears its id."""
+        log.info("command_obeyed", gateway=self.account.gateway, device=device, type=command.type, **command.data)
+        done = self.message(HealthType.COMMAND_RESULT, True, message_id=command.id, data={"type": command.type})
+        self.publish(Lane.HEALTH, device or GATEWAY_ITSELF, done)
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client, and a plug that can be pulled."""
+
+    def drop(self) -> None:
+        """End the connection as a power cut does: no DISCONNECT, so the broker publishes the last will."""
+        line = self._client.socket()
+        if isinstance(line, socket.socket):
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
+    def forget_disconnection(self) -> None:
+        """Mark the reason of the disconnection as seen: it came as an exception already."""
+        if self._disconnected.done() and not self._disconnected.cancelled():
+            self._disconnected.exception()
+
+
+def _taken_over(errors: BaseExceptionGroup[aiomqtt.MqttError]) -> bool:
+    codes = [error.rc for error in errors.exceptions if isinstance(error, aiomqtt.MqttCodeError)]
+    return any(isinstance(code, ReasonCode) and code.value == _SESSION_TAKEN_OVER for code in codes)
+
+
+def _base36(number: int) -> str:
+    digits = ""
+    while number:
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits or "0"
