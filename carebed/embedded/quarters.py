@@ -34,6 +34,7 @@ class Quarters:
     def of(cls, data_dir: Path) -> "Quarters":
         """Look at account and directory. Raises `StartError` without a usable account or spot to show the directory."""
         data_dir = data_dir.resolve()
+        data_dir.mkdir(parents=True, exist_ok=True)
         account = service_account()
         if account is None:
             return cls(data_dir, None, None)

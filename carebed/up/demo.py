@@ -22,11 +22,5 @@ async def seed(owner_url: str, homes: int, data: DataDirectory) -> Demo:
     """Make the district with `homes` homes, or find it there from an earlier start."""
     seed_demo = importlib.import_module("registry.seed").seed_demo
     with step("demo district", f"{homes} homes"):
-        credentials = await asyncio.to_thread(seed_demo, owner_url, homes, data.path)
+        credentials = await asyncio.to_thread(seed_demo, owner_url, homes, data.secrets)
     return Demo(credentials.users, credentials.gateways)
-
-
-def no_demo(data: DataDirectory) -> Demo:
-    """Nothing is seeded."""
-    del data
-    return Demo()

@@ -16,7 +16,7 @@ from carebed.errors import StartError
 from carebed.migrate import upgrade
 from carebed.settings import Settings
 from carebed.up.console import say, step
-from carebed.up.demo import no_demo, seed
+from carebed.up.demo import Demo, seed
 from carebed.up.greeting import greet
 from carebed.up.keeper import Keeper
 from carebed.up.options import UpOptions
@@ -87,7 +87,7 @@ class House:
         urls = database.urls()
         with step("schema", "brought up to date"):
             await asyncio.to_thread(upgrade, urls.owner)
-        demo = await seed(urls.owner, options.homes, data) if options.demo else no_demo(data)
+        demo = await seed(urls.owner, options.homes, data) if options.demo else Demo()
 
         broker = EmbeddedBroker(data.path, options.mqtt_port, log_file=data.logs / "broker.log")
         broker.set_gateways(await read_gateways(urls.reader))
