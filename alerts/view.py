@@ -1,0 +1,199 @@
+"""The alarm as everybody outside sees it: one statement for one alarm, for many, and for a page of the board.
+
+API, live stream and webhook all send exactly this object, built by the database as JSON text, so that it is encoded
+once and row-level security decides what of it the caller may see. Times are RFC 3339, UTC, with milliseconds.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from sqlalchemy import Row, TextClause, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.alarm import Priority
+from carebed.errors import CarebedError
+
+#: How many alarms one page holds at most.
+PAGE = 500
+
+_NOT_OURS = "This cursor was not handed out by this list: take the `next` of its last page."
+
+# Sorts behind every deadline. An open alarm always has one; this keeps the order total even if one had not.
+_NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+
+
+class BadCursor(CarebedError):
+    """A cursor that this list did not hand out."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmView:
+    """One alarm, ready to be sent. `called`: everybody with a response row, who may see it wherever they belong."""
+
+    id: UUID
+    version: int
+    area_code: str
+    open: bool
+    called: frozenset[UUID]
+    json: str
+
+    def as_object(self) -> dict[str, Any]:
+        """The object that `json` stands for."""
+        value: dict[str, Any] = json.loads(self.json)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmPage:
+    """A page of alarms; `next` is None on the last one."""
+
+    items: tuple[AlarmView, ...]
+    next: str | None
+
+
+def utc(column: str) -> str:
+    """SQL for an instant as every JSON of ours shows it: `2026-11-22T04:00:00.123Z`."""
+    return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
+
+
+_PRIORITY = "CASE a.priority " + " ".join(f"WHEN {rank} THEN '{one}'" for rank, one in enumerate(Priority)) + " END"
+
+_ANSWERS = f"""
+    SELECT coalesce(array_agg(r.staff_id), '{{}}') AS staff,
+           coalesce(json_agg(json_build_object(
+               'staff', r.staff_id, 'name', name_of_staff(r.staff_id), 'state', r.state,
+               'called_at', {utc("r.called_at")}, 'accepted_at', {utc("r.accepted_at")},
+               'en_route_at', {utc("r.en_route_at")}, 'arrived_at', {utc("r.arrived_at")}, 'left_at', {utc("r.left_at")}
+           ) ORDER BY r.step, r.called_at, r.staff_id), '[]') AS list
+    FROM response r WHERE r.alarm_id = a.id
+"""
+
+# The alarm object of docs/protocol.md for the rows of `page` (id, due_at, position), with what fan-out needs beside it.
+_ALARM = f"""
+    SELECT a.id, a.version, a.area_code, a.priority, page.due_at, a.closed_at, answers.staff AS called,
+        json_build_object(
+            'id', a.id, 'version', a.version, 'kind', a.kind, 'priority', {_PRIORITY}, 'state', a.state,
+            'owner', json_build_object(
+                'type', CASE WHEN a.owner_staff_id IS NULL THEN 'station' ELSE 'staff' END,
+                'id', coalesce(a.owner_staff_id, a.station_id),
+                'name', coalesce(name_of_staff(a.owner_staff_id), name_of_station(a.station_id))),
+            'raised_at', {utc("a.raised_at")}, 'happened_at', {utc("a.happened_at")}, 'late', a.late,
+            'home', a.home_id, 'resident', a.resident_id,
+            'place', json_build_object(
+                'name', coalesce(home.name, name_of_station(a.station_id)), 'address', home.address,
+                'area', a.area_code, 'area_name', area.name, 'station', name_of_station(a.station_id)),
+            'resident_name', resident.name, 'device', a.device_id,
+            'deadline_at', {utc("page.due_at")}, 'step', a.step, 'exhausted', a.exhausted,
+            'responses', answers.list, 'repeats', a.repeats, 'last_repeat_at', {utc("a.last_repeat_at")},
+            'why', a.why, 'outcome', a.outcome, 'note', a.note, 'closed_at', {utc("a.closed_at")},
+            'server_time', {utc("carebed_now()")}
+        )::text AS body
+    FROM page
+    JOIN alarm a ON a.id = page.id
+    JOIN area ON area.code = a.area_code
+    LEFT JOIN home ON home.id = a.home_id
+    LEFT JOIN resident ON resident.id = a.resident_id
+    CROSS JOIN LATERAL ({_ANSWERS}) AS answers
+    ORDER BY page.position
+"""
+
+
+def _alarms(page: str) -> TextClause:
+    return text(f"WITH page AS MATERIALIZED ({page}) {_ALARM}")
+
+
+# These alarms, by id.
+_BY_ID = _alarms("""
+    SELECT a.id, d.due_at, row_number() OVER (ORDER BY a.id) AS position
+    FROM alarm a LEFT JOIN deadline d ON d.alarm_id = a.id WHERE a.id = ANY(:ids)
+""")
+
+_URGENCY = "a.priority, coalesce(d.due_at, timestamptz '9999-12-31 00:00Z'), a.id"
+
+# The board: most urgent first, then what falls due next. A cursor names the last row of the page before.
+_OPEN = _alarms(f"""
+    SELECT a.id, d.due_at, row_number() OVER (ORDER BY {_URGENCY}) AS position
+    FROM alarm a LEFT JOIN deadline d ON d.alarm_id = a.id
+    WHERE a.closed_at IS NULL AND (NOT :resumed OR ({_URGENCY}) > (:priority, :at, :id))
+    ORDER BY position LIMIT :limit
+""")
+
+# What is over, newest first.
+_CLOSED = _alarms("""
+    SELECT a.id, CAST(NULL AS timestamptz) AS due_at,
+           row_number() OVER (ORDER BY a.closed_at DESC, a.id DESC) AS position
+    FROM alarm a WHERE a.closed_at IS NOT NULL AND (NOT :resumed OR (a.closed_at, a.id) < (:at, :id))
+    ORDER BY position LIMIT :limit
+""")
+
+
+async def read_views(conn: AsyncConnection, ids: Iterable[UUID]) -> list[AlarmView]:
+    """The alarms of `ids` that the caller may see, by id."""
+    return [_view(row) for row in await conn.execute(_BY_ID, {"ids": list(ids)})]
+
+
+async def read_alarms(conn: AsyncConnection, ids: Iterable[UUID]) -> list[dict[str, Any]]:
+    """The same as objects, for those who put them into something larger."""
+    return [view.as_object() for view in await read_views(conn, ids)]
+
+
+async def open_alarms(conn: AsyncConnection) -> list[AlarmView]:
+    """Every open alarm that the caller may see, most urgent first: the live stream's `open`."""
+    first = {"resumed": False, "priority": 0, "at": None, "id": None, "limit": None}
+    return [_view(row) for row in await conn.execute(_OPEN, first)]
+
+
+async def list_alarms(
+    conn: AsyncConnection, state: Literal["open", "closed"], limit: int, cursor: str | None = None
+) -> AlarmPage:
+    """One page of the caller's alarms: open ones by priority, then deadline; closed ones newest first.
+
+    `limit`: 1 to `PAGE`. `cursor`: `next` of the page before; `BadCursor` when it is not one of this list's.
+    """
+    where = _Cursor.read(cursor, state)
+    parameters: dict[str, Any] = {"resumed": where is not None, "limit": limit + 1, "at": None, "id": None}
+    if where is not None:
+        parameters |= {"at": where.at, "id": where.id}
+    if state == "open":
+        parameters["priority"] = 0 if where is None else where.priority
+    rows = (await conn.execute(_OPEN if state == "open" else _CLOSED, parameters)).all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return AlarmPage(tuple(_view(row) for row in rows), _Cursor.after(rows[-1], state) if more else None)
+
+
+def _view(row: Row[Any]) -> AlarmView:
+    return AlarmView(row.id, row.version, row.area_code, row.closed_at is None, frozenset(row.called), row.body)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cursor:
+    """Where a page ended: the sort key of its last row."""
+
+    priority: int
+    at: datetime
+    id: UUID
+
+    @staticmethod
+    def after(row: Row[Any], state: str) -> str:
+        at = row.closed_at if state == "closed" else row.due_at
+        parts = [state, row.priority, at.isoformat() if at else "never", str(row.id)]
+        return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
+
+    @classmethod
+    def read(cls, cursor: str | None, state: str) -> "_Cursor | None":
+        if cursor is None:
+            return None
+        try:
+            of, priority, at, alarm_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if of != state or not isinstance(priority, int) or not 0 <= priority <= 2:
+                raise BadCursor(_NOT_OURS)
+            return cls(priority, _NEVER if at == "never" else datetime.fromisoformat(at), UUID(alarm_id))
+        except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
+            raise BadCursor(_NOT_OURS) from None
