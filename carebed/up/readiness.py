@@ -33,7 +33,7 @@ async def all_ready(programs: Mapping[Program, Keeper]) -> None:
             if waiting and time.monotonic() - began > _PATIENCE_S:
                 program, keeper = next(iter(waiting.items()))
                 raise StartError(_sentence(program, keeper, reasons[program.name]))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
 
 async def _reason(client: httpx.AsyncClient, program: Program) -> str | None:
