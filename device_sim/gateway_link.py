@@ -180,6 +180,8 @@ class GatewayLink:
             keepalive=_KEEPALIVE_S,
             will=aiomqtt.Will(up_topic(gateway, Lane.HEALTH), encode(will), qos=1),
         )
+        # It warns above so many publishes under way; a full window and a few alarms are ordinary here.
+        client.pending_calls_threshold = 4 * _READINGS_IN_FLIGHT
         async with client:
             await client.subscribe([(receipt_topic(gateway, "+"), 1), (command_topic(gateway, "+"), 1)])
             now_s = time.monotonic()

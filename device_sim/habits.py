@@ -66,11 +66,14 @@ class Resident:
         self._place: Place | None = None
         self._next_motion: datetime | None = None
         self._next_heart_rate: datetime | None = None
+        self._today: tuple[date, _Day] | None = None
 
     def place(self, now: datetime) -> Place:
         """Where the plan of the day has the person."""
         local = now.astimezone(self._zone)
-        return self._day(local.date()).place(_minute(local.time()))
+        if self._today is None or self._today[0] != local.date():
+            self._today = local.date(), self._day(local.date())
+        return self._today[1].place(_minute(local.time()))
 
     def step(self, now: datetime) -> list[Reading]:
         """What the devices notice now. The first step tells the state that they find."""
