@@ -37,6 +37,7 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
   useKeys(keysOn, (action) => {
     if (action.kind === "select") return board.selectNext(action.by);
     if (action.kind === "help") return setOpen({ kind: "help" });
+    if (action.kind === "unanswered") return board.selectUnanswered();
     if (action.kind === "tabs") return board.show(board.get().tab === "open" ? "closed" : "open");
     if (action.kind === "raise") return canRaise ? setOpen({ kind: "raise" }) : undefined;
     const alarm = selectedAlarm(board.get());
@@ -80,15 +81,19 @@ function Toolbar({ board, onRaise, onHelp }: { board: Board; onRaise: (() => voi
           {words.board.closed}
         </button>
       </div>
-      {waiting > 0 && <span className="waiting">{words.board.waiting(waiting)}</span>}
-      <span className="header-gap" />
-      {onRaise && (
-        <button type="button" className="button" onClick={onRaise}>
-          <Icon name="phone" />
-          {words.raise.open} <kbd>n</kbd>
+      {waiting > 0 && (
+        <button type="button" className="waiting" onClick={() => board.selectUnanswered()}>
+          {words.board.waiting(waiting)} <kbd>u</kbd>
         </button>
       )}
-      <button type="button" className="button quiet" onClick={onHelp} aria-label={words.help.open} title={words.help.open}>
+      <span className="header-gap" />
+      {onRaise && (
+        <button type="button" className="button" onClick={onRaise} aria-label={words.raise.open}>
+          <Icon name="phone" />
+          <span className="wide-only">{words.raise.open} <kbd>n</kbd></span>
+        </button>
+      )}
+      <button type="button" className="button quiet wide-only" onClick={onHelp} aria-label={words.help.open} title={words.help.open}>
         <kbd>?</kbd>
       </button>
     </div>

@@ -63,19 +63,19 @@ export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
         </div>
         <p className="card-where">
           <strong>{alarm.place.name}</strong>
-          {alarm.place.address && <span>{alarm.place.address}</span>}
-        </p>
-        <p className="card-who">
-          <Icon name="person" />
-          {alarm.resident_name ?? words.card.noResident}
-          <span className="dim">{alarm.place.area_name}</span>
+          <span>
+            <Icon name="person" /> {alarm.resident_name ?? words.card.noResident}
+          </span>
+          {alarm.place.address && <span className="dim">{alarm.place.address}</span>}
         </p>
         <p className="card-why">{alarm.why.text[language]}</p>
-        <p className="card-owner">
-          <span className="dim">{words.card.owner}</span> {ownerOf(alarm, words.card.station)}
-          {isOpen(alarm) && <span className="dim"> · {words.card.step(alarm.step)}</span>}
-        </p>
-        <ResponseList responses={alarm.responses} nobody={isOpen(alarm) ? words.card.nobodyCalled : null} />
+        <div className="card-people">
+          <p>
+            <span className="dim">{words.card.owner}</span> {ownerOf(alarm, words.card.station)}
+            {isOpen(alarm) && <span className="dim"> · {words.card.step(alarm.step)}</span>}
+          </p>
+          <ResponseList responses={alarm.responses} />
+        </div>
       </div>
       <div className="card-time">
         {isOpen(alarm) ? <Countdown alarm={alarm} /> : <Closed alarm={alarm} />}

@@ -31,7 +31,7 @@ export function Details({ board, api, alarm, sheet, onClose }: DetailsProps) {
       </h2>
       <Facts board={board} alarm={alarm} />
       <VisitList api={api} alarm={alarm.id} version={alarm.version} nowMs={board.clock.nowMs()} />
-      <EventLog api={api} alarm={alarm.id} version={alarm.version} nowMs={board.clock.nowMs()} />
+      <EventLog api={api} alarm={alarm} nowMs={board.clock.nowMs()} />
     </aside>
   );
 }

@@ -1,14 +1,16 @@
 import type { Api } from "../http/api";
 import { useLoaded } from "../http/use-loaded";
 import { clockTime, dayAndTime, useLanguage, useWords } from "../i18n/language";
-import { eventDetail, eventName } from "./event-words";
-import type { AlarmEvent } from "./alarm";
+import { eventActor, eventDetail, eventName } from "./event-words";
+import type { Alarm, AlarmEvent } from "./alarm";
 
 /** The alarm's append-only history, newest first: who did what, when, by which clock. */
-export function EventLog({ api, alarm, version, nowMs }: { api: Api; alarm: string; version: number; nowMs: number }) {
+export function EventLog({ api, alarm, nowMs }: { api: Api; alarm: Alarm; nowMs: number }) {
   const words = useWords();
   const language = useLanguage();
-  const { value, failed, again } = useLoaded(alarm, version, () => api.json<{ items: AlarmEvent[] }>(`/alarms/${alarm}/events`));
+  const { value, failed, again } = useLoaded(alarm.id, alarm.version, () =>
+    api.json<{ items: AlarmEvent[] }>(`/alarms/${alarm.id}/events`),
+  );
   return (
     <section className="event-log" aria-label={words.events.heading}>
       <h3>{words.events.heading}</h3>
@@ -28,8 +30,8 @@ export function EventLog({ api, alarm, version, nowMs }: { api: Api; alarm: stri
             <time dateTime={event.at}>{dayAndTime(event.at, nowMs, language)}</time>
             <div>
               <strong>{eventName(event, words)}</strong>{" "}
-              <span className="dim">{event.actor?.name ?? (event.actor ? (words.events.actors[event.actor.type] ?? event.actor.type) : "")}</span>
-              {eventDetail(event, words) && <p>{eventDetail(event, words)}</p>}
+              <span className="dim">{eventActor(event, words)}</span>
+              <p>{eventDetail(event, alarm, words)}</p>
               {event.device_time && Math.abs(Date.parse(event.device_time) - Date.parse(event.at)) >= 2_000 && (
                 <p className="dim">{words.events.deviceTime(clockTime(event.device_time))}</p>
               )}

@@ -13,9 +13,9 @@ const ICON: Record<ResponseState, IconName> = {
 };
 
 /** Who was called and how each answered, with the time of the last word. */
-export function ResponseList({ responses, nobody }: { responses: readonly Response[]; nobody: string | null }) {
+export function ResponseList({ responses }: { responses: readonly Response[] }) {
   const words = useWords();
-  if (responses.length === 0) return nobody ? <p className="dim">{nobody}</p> : null;
+  if (responses.length === 0) return null;
   return (
     <ul className="responses" aria-label={words.card.responses}>
       {responses.map((response) => {

@@ -4,6 +4,7 @@ import { useWords } from "../i18n/language";
 import type { Dictionary } from "../i18n/en";
 import type { Alarm } from "./alarm";
 import type { Board, Trouble } from "./board";
+import { plainMove } from "./moves";
 
 /** By the alarm's row, in a sentence: why the last move does not stand as done. */
 export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
@@ -11,7 +12,7 @@ export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
   const state = useStore(board);
   const trouble = state.trouble.get(alarm.id);
   const stale = state.stale.get(alarm.id);
-  const sentence = trouble ? troubleSentence(trouble, words) : stale ? words.trouble.stale(plain(words.moves[stale])) : null;
+  const sentence = trouble ? troubleSentence(trouble, words) : stale ? words.trouble.stale(plainMove(words.moves[stale])) : null;
   return (
     <div role="alert" className="trouble-place">
       {sentence && (
@@ -33,7 +34,7 @@ export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
 }
 
 export function troubleSentence(trouble: Trouble, words: Dictionary): string {
-  const move = plain(words.moves[trouble.attempt.move]);
+  const move = plainMove(words.moves[trouble.attempt.move]);
   const { trouble: say } = words;
   switch (trouble.kind) {
     case "impossible":
@@ -53,9 +54,4 @@ export function troubleSentence(trouble: Trouble, words: Dictionary): string {
 /** The same click again may succeed only where the server gave no judgement on it. */
 function isWorthRepeating(trouble: Trouble): boolean {
   return trouble.kind === "unanswered" || (trouble.kind === "refused" && (trouble.status >= 500 || trouble.status === 429));
-}
-
-/** A button's word without its dots. */
-function plain(label: string): string {
-  return label.replace(/\s*…$/, "");
 }

@@ -3,7 +3,7 @@ import { newKey, type Api } from "../http/api";
 import type { ServerClock } from "../clock/server-clock";
 import type { LineState } from "../live/line";
 import type { Me } from "../session/me";
-import { isOpen, type Alarm } from "./alarm";
+import { isOpen, isUnanswered, type Alarm } from "./alarm";
 import { send, type Attempt, type MoveBody, type Result } from "./attempt";
 import { changesBy, EMPTY_BOOK, justClosed, LINGER_MS, openAlarms, tidied, withAlarm, withOpenList, type Book } from "./book";
 import { byClosing } from "./urgency";
@@ -48,6 +48,9 @@ export interface BoardState {
   /** The last thing worth saying aloud; a new object each time. */
   news: { kind: "new" | "repeated" | "called"; alarm: Alarm } | null;
 }
+
+/** Kinds of notification that want somebody to move; the others (handled, resolved, ...) only inform. */
+const CALLS: ReadonlySet<string> = new Set(["called", "repeated", "expired", "handed_back", "cancel_remark"]);
 
 const START: BoardState = {
   book: EMPTY_BOOK,
@@ -129,14 +132,17 @@ export class Board extends Store<BoardState> {
     if (!before && this.#closedLongAgo(alarm)) return this.#change({ closed }); // a remark on an old one
     const book = withAlarm(state.book, alarm, this.#monotonicMs());
     if (book === state.book) return;
-    const calls = isOpen(alarm) ? state.calls : without(state.calls, alarm.id);
+    const isTaken = before !== undefined && isUnanswered(before) && !isUnanswered(alarm);
+    const calls = isOpen(alarm) && !isTaken ? state.calls : without(state.calls, alarm.id);
     this.#change({ book, calls, closed });
     if (isOpen(alarm) && !before) this.#change({ news: { kind: "new", alarm } });
     else if (before && alarm.repeats > before.repeats) this.#change({ news: { kind: "repeated", alarm } });
     this.#selectSomething();
   }
 
-  called(alarm: string): void {
+  /** The person here is told something about an alarm; only what asks for an answer is a call. */
+  called(alarm: string, kind: string): void {
+    if (!CALLS.has(kind)) return;
     const known = this.get().book.alarms.get(alarm);
     this.#change({ calls: new Set(this.get().calls).add(alarm) });
     if (known) this.#change({ news: { kind: "called", alarm: known } });
@@ -177,6 +183,14 @@ export class Board extends Store<BoardState> {
     const at = ids.indexOf(state.selected[state.tab] ?? "");
     const next = ids[at < 0 ? 0 : Math.min(ids.length - 1, Math.max(0, at + by))];
     if (next) this.select(next);
+  }
+
+  /** The most urgent alarm that nobody has taken. */
+  selectUnanswered(): void {
+    const first = openAlarms(this.get().book).find(isUnanswered);
+    if (!first) return;
+    this.#change({ tab: "open" });
+    this.select(first.id);
   }
 
   chooseResponder(alarm: string, staff: string): void {

@@ -28,7 +28,7 @@ export interface Changes {
 
 /** The book after one alarm was heard of; the same book if that was old news. */
 export function withAlarm(book: Book, alarm: Alarm, nowMs: number): Book {
-  const known = book.alarms.get(alarm.id)?.version ?? book.gone.get(alarm.id) ?? 0;
+  const known = book.alarms.get(alarm.id)?.version ?? book.gone.get(alarm.id) ?? -1;
   if (alarm.version <= known) return book;
   const alarms = new Map(book.alarms).set(alarm.id, alarm);
   const closedAtMs = new Map(book.closedAtMs);

@@ -7,6 +7,7 @@ export type KeyAction =
   | { kind: "raise" }
   | { kind: "help" }
   | { kind: "responder" }
+  | { kind: "unanswered" }
   | { kind: "tabs" };
 
 /** The part of a KeyboardEvent that matters. `typing`: the focus is in a field, or a dialog is open. */
@@ -35,6 +36,7 @@ export function actionOf(press: Press, singleKeys: boolean): KeyAction | null {
   if (key === "?") return { kind: "help" };
   if (key === "n") return { kind: "raise" };
   if (key === "p") return { kind: "responder" };
+  if (key === "u") return { kind: "unanswered" };
   if (key === "t") return { kind: "tabs" };
   const move = MOVE_OF.get(key);
   return move ? { kind: "move", move } : null;

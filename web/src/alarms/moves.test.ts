@@ -17,6 +17,7 @@ describe("the moves a person may make", () => {
   it("does not ask the holder to acknowledge again, but does so once the acknowledgement has expired", () => {
     const held = exampleAlarm({ state: "acknowledged", owner: mine });
     expect(permittedMoves(held, operator, "me")).not.toContain("acknowledge");
+    expect(permittedMoves(held, operator, "me")).toContain("hand-back");
     expect(permittedMoves({ ...held, state: "raised" }, operator, "me")).toContain("acknowledge");
     expect(permittedMoves({ ...held, owner: { ...mine, id: "other" } }, operator, "me")).toContain("acknowledge");
   });

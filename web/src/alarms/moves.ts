@@ -57,6 +57,7 @@ export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] 
   const moves = responderMoves(stateOf(alarm, responder));
   moves.add("comment");
   if (atDesk && !holds(alarm, me)) moves.add("acknowledge");
+  if (atDesk && responder === me.id && holds(alarm, me)) moves.add("hand-back");
   if (atDesk) moves.add("escalate");
   if (atDesk || (own !== null && ACTIVE.has(own))) moves.add("resolve");
   return MOVES.filter((move) => moves.has(move));
@@ -77,6 +78,11 @@ export function likelyResponder(alarm: Alarm, me: Me): string {
     if (found) return found.staff;
   }
   return me.id;
+}
+
+/** A move's label without the dots that announce a dialog. */
+export function plainMove(label: string): string {
+  return label.replace(/\s*…$/, "");
 }
 
 function responderMoves(state: ResponseState | null): Set<Move> {

@@ -85,7 +85,8 @@ export class OnCall {
     } else if (event.type === "alarm") {
       this.board.changed(JSON.parse(event.data) as Alarm);
     } else if (event.type === "call") {
-      this.board.called((JSON.parse(event.data) as { alarm: string }).alarm);
+      const call = JSON.parse(event.data) as { alarm: string; kind: string };
+      this.board.called(call.alarm, call.kind);
     }
   }
 
