@@ -115,18 +115,28 @@ async def finish(
     await journal.write(conn, changed)
 
 
-async def save(conn: AsyncConnection, now: datetime, changed: list[Case], channels: Sequence[str]) -> None:
-    """Write alarms, responses, deadlines and outbox; the event log is `journal.write`'s, at the very end."""
+async def save(
+    conn: AsyncConnection, now: datetime, cases: Iterable[Case], channels: Sequence[str] = LIVE_ONLY
+) -> None:
+    """Write alarms, responses, deadlines and outbox of what has changed since the last save in this transaction.
+
+    The event log is `journal.write`'s, at the very end.
+    """
+    changed = sorted((case for case in cases if len(case.events) > case.saved_events), key=lambda case: case.id)
     if not changed:
         return
-    changed.sort(key=lambda case: case.id)
     for case in changed:
         case.version += 1
+        case.saved_events = len(case.events)
     await conn.execute(_SAVE_ALARM, [_alarm_row(case) for case in changed])
     responses = [_response_row(case, answer) for case in changed for answer in case.answers.values()]
     if responses:
         await conn.execute(_SAVE_RESPONSE, responses)
     await _save_deadlines(conn, now, changed)
+    await _save_messages(conn, now, changed, channels)
+
+
+async def _save_messages(conn: AsyncConnection, now: datetime, changed: list[Case], channels: Sequence[str]) -> None:
     messages = [
         {
             "id": new_id(), "alarm_id": case.id, "channel": channel, "staff_id": message.staff_id,
@@ -137,6 +147,9 @@ async def save(conn: AsyncConnection, now: datetime, changed: list[Case], channe
     ]  # fmt: skip
     if messages:
         await conn.execute(_SAVE_MESSAGE, messages)
+    for case in changed:
+        case.told = case.told or bool(case.messages)
+        case.messages.clear()
 
 
 async def _save_deadlines(conn: AsyncConnection, now: datetime, changed: list[Case]) -> None:

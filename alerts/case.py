@@ -101,6 +101,10 @@ class Case:
     answers: dict[UUID, Answer] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    saved_events: int = 0
+    """How many of the events stand for changes that are in the database already (see `alerts.book.save`)."""
+    told: bool = False
+    """Whether messages have been put into the outbox."""
 
     @property
     def open(self) -> bool:

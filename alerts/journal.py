@@ -53,6 +53,6 @@ async def write(conn: AsyncConnection, cases: Iterable[Case]) -> None:
             "actor_ids": [event.actor.id for _, event in lines],
             "channels": [event.actor.channel for _, event in lines],
             "data": [json.dumps(event.data, ensure_ascii=False) for _, event in lines],
-            "told": any(case.messages for case, _ in lines),
+            "told": any(case.told for case, _ in lines),
         },
     )

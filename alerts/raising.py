@@ -63,12 +63,19 @@ class Raise:
     note: str | None = None
 
 
+def merge_key(home_id: UUID, resident_id: UUID | None, kind: str) -> str:
+    """Signals of one kind from one person are one alarm; two people of a household are two."""
+    return f"home:{home_id}:{resident_id or '-'}:{kind}"
+
+
 @dataclass(slots=True)
 class Raised:
     """What became of the signals: per signal the alarm's id, or None where it is held back (`hold`)."""
 
     cases: dict[UUID, Case] = field(default_factory=dict)
     alarm_ids: list[UUID | None] = field(default_factory=list)
+    open_cases: dict[str, Case] = field(default_factory=dict)
+    """Merge key -> its open alarm, of the signals and of the keys that were asked for besides."""
 
 
 # Open alarms by merge key.
@@ -109,28 +116,46 @@ _HOME = text("""
 _PLATFORM_DESK = text("SELECT id, area_code FROM station ORDER BY length(area_prefix(area_code)), id LIMIT 1")
 
 
-async def raise_alarms(conn: AsyncConnection, now: datetime, signals: Sequence[Raise]) -> Raised:
-    """Open or join an alarm for every signal, in order. The caller saves the cases (`book.finish`) at its end."""
-    raised = Raised(alarm_ids=[None] * len(signals))
+async def raise_alarms(
+    conn: AsyncConnection,
+    now: datetime,
+    signals: Sequence[Raise],
+    besides: Sequence[str] = (),
+    cases: dict[UUID, Case] | None = None,
+) -> Raised:
+    """Open or join an alarm for every signal, in order. The caller saves the cases (`book.finish`) at its end.
+
+    `besides`: further merge keys whose open alarms are locked and loaded at the same time, for cancels.
+    `cases`: what this transaction has loaded already; what it finds besides is added to it.
+    """
+    raised = Raised(cases={} if cases is None else cases, alarm_ids=[None] * len(signals))
     waiting = list(range(len(signals)))
+    keys = sorted({signal.merge_key for signal in signals} | set(besides))
     # A second pass only when another process raised the same key between our look and our insert.
     for _ in range(4):
+        await _look(conn, keys, raised)
         waiting = await _pass(conn, now, signals, waiting, raised)
         if not waiting:
             return raised
+        keys = sorted({signals[index].merge_key for index in waiting})
     raise RuntimeError("alarms of the same key keep being raised and closed beside us")
+
+
+async def _look(conn: AsyncConnection, keys: Sequence[str], raised: Raised) -> None:
+    """Lock and load the open alarms of these keys; one that was being closed while we waited is closed now."""
+    rows = await conn.execute(_OPEN, {"keys": list(keys)})
+    found: dict[str, UUID] = {row.merge_key: row.id for row in rows}
+    raised.cases.update(await book.load(conn, [one for one in found.values() if one not in raised.cases]))
+    for key, alarm_id in found.items():
+        case = raised.cases.get(alarm_id)
+        if case is not None and case.open:
+            raised.open_cases[key] = case
 
 
 async def _pass(
     conn: AsyncConnection, now: datetime, signals: Sequence[Raise], waiting: list[int], raised: Raised
 ) -> list[int]:
-    keys = sorted({signals[index].merge_key for index in waiting})
-    rows = await conn.execute(_OPEN, {"keys": keys})
-    found: dict[str, UUID] = {key: alarm_id for key, alarm_id in rows}  # noqa: C416 - rows are no plain pairs to the type checker
-    fresh = [alarm_id for alarm_id in found.values() if alarm_id not in raised.cases]
-    raised.cases.update(await book.load(conn, fresh))
-    # Locked now: one that was being closed while we waited is closed, and a press opens a new alarm.
-    by_key = {key: raised.cases[one] for key, one in found.items() if one in raised.cases and raised.cases[one].open}
+    by_key = raised.open_cases
     unmet = [signals[index] for index in waiting if signals[index].merge_key not in by_key]
     policies = await _policies(conn, {signal.place.station_id for signal in unmet})
     new: dict[UUID, tuple[Case, Raise]] = {}
@@ -148,6 +173,8 @@ async def _pass(
     inserted = await _insert(conn, list(new.values()))
     lost = {case.id for case_id, (case, _) in new.items() if case_id not in inserted}
     raised.cases.update({case.id: case for case, _ in new.values() if case.id in inserted})
+    for key in [key for key, case in by_key.items() if case.id in lost]:
+        del by_key[key]
     again = [index for index in waiting if raised.alarm_ids[index] in lost]
     for index, case in joined:
         if case.id in lost:
@@ -250,7 +277,7 @@ async def raise_by_hand(
     now = await clock_now(conn)
     place = Place(station_id=row[0], area_code=row[1], home_id=row[2], resident_id=row[3])
     signal = Raise(
-        kind, place, merge_key=f"home:{home_id}:{kind}", happened_at=at or now, why=why_by_hand(kind, note),
+        kind, place, merge_key=merge_key(home_id, row[3], kind), happened_at=at or now, why=why_by_hand(kind, note),
         actor=Actor("staff", str(staff_id), "api"), note=note,
     )  # fmt: skip
     raised = await raise_alarms(conn, now, [signal])

@@ -32,6 +32,8 @@ _ADVANCE = text("""
     RETURNING carebed_now() + :by, pg_notify('carebed_deadline', 'clock')
 """)
 
+_WAITED = text("SELECT extract(epoch FROM waited_since(:since))::float8")
+
 _ALLOW = text("UPDATE clock_shift SET shiftable = true")
 
 
@@ -53,6 +55,12 @@ async def advance(conn: AsyncConnection, by: timedelta) -> datetime:
     if row is None:
         raise ClockError("This database is not a demo or a test: its clock cannot be shifted.")
     value: datetime = row[0]
+    return value
+
+
+async def waited_s(conn: AsyncConnection, since: datetime) -> float:
+    """Seconds that have passed since `since`, at most those since the last shift of the clock."""
+    value: float = (await conn.execute(_WAITED, {"since": since})).scalar_one()
     return value
 
 

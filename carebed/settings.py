@@ -44,6 +44,12 @@ class Settings(BaseSettings):
     batch_linger_ms: int = Field(5, ge=0, le=1_000)
     pending_messages: int = Field(20_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
 
+    def secret(self, name: str) -> str:
+        """The secret of this field (a database URL, ...); `SettingsError` naming it when it has no value."""
+        self.needed(name)
+        value: SecretStr = getattr(self, name)
+        return value.get_secret_value()
+
     def needed(self, *names: str) -> None:
         """Raise `SettingsError` naming the first of `names` (field names) that has no value."""
         for name in names:

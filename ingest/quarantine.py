@@ -1,9 +1,20 @@
 """What could not be taken in, whole and with its reason, so that nothing received is dropped silently."""
 
-from sqlalchemy import BigInteger, Column, Identity, Index, LargeBinary, Table, Text
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from prometheus_client import Counter
+from sqlalchemy import BigInteger, Column, Identity, Index, LargeBinary, Table, Text, insert
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.columns import instant, label
 from carebed.database import metadata
+from gateway.lanes import Lane
+from gateway.reason import Reason
+from ingest.mqtt import Incoming
+
+QUARANTINED = Counter("carebed_quarantined", "Messages put aside", ["lane", "reason"])
 
 quarantine = Table(
     "quarantine",
@@ -17,3 +28,37 @@ quarantine = Table(
     label("detail", required=False),
     Index("ix_quarantine_received_at", "received_at"),
 )
+
+
+class Rejected(msgspec.Struct, eq=False):
+    """A message (or one object of an array) that goes into quarantine."""
+
+    incoming: Incoming
+    lane: Lane
+    reason: Reason
+    detail: str
+    receipt_topic: str | None = None
+    """Where to say so; None: nobody can be told, or it was taken all the same."""
+    id: str | None = None
+    raw: bytes | None = None
+    """The bytes of the object alone; None: the whole payload."""
+
+
+async def put_aside(conn: AsyncConnection, now: datetime, rejected: Sequence[Rejected]) -> None:
+    """Write them to quarantine, in one statement, and count them."""
+    if not rejected:
+        return
+    rows = [
+        {
+            "received_at": now,
+            "lane": str(one.lane),
+            "topic": one.incoming.topic.encode("utf-8", "surrogatepass"),
+            "payload": one.incoming.payload if one.raw is None else one.raw,
+            "reason": str(one.reason),
+            "detail": one.detail.replace("\x00", "\\0").encode("utf-8", "replace").decode()[:500],
+        }
+        for one in rejected
+    ]
+    await conn.execute(insert(quarantine), rows)
+    for one in rejected:
+        QUARANTINED.labels(str(one.lane), str(one.reason)).inc()

@@ -1,6 +1,6 @@
 """Readings: one row per measurement or event of a device, partitioned by time."""
 
-from sqlalchemy import Column, Float, Index, Table, Text
+from sqlalchemy import Column, Float, Index, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from carebed.columns import instant, label

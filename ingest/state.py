@@ -31,7 +31,9 @@ watermark = Table(
     "watermark",
     metadata,
     Column("lane", Text, CheckConstraint(_LANES, name="lane"), primary_key=True),
-    Column("shard_group", SmallInteger, CheckConstraint("shard_group BETWEEN 0 AND 15", name="group"), primary_key=True),
+    Column(
+        "shard_group", SmallInteger, CheckConstraint("shard_group BETWEEN 0 AND 15", name="group"), primary_key=True
+    ),
     instant("stamp", required=True, comment="all that was published before it is committed"),
     instant("committed_at", required=True, comment="real time, never shifted"),
     instant("recovered_at", required=True, comment="end of the last gap, by the database clock"),

@@ -42,6 +42,12 @@ def upgrade() -> None:
         SET search_path = public
         RETURN (SELECT statement_timestamp() + shift FROM clock_shift)
     """)
+    # How long something has waited in earnest: a shift of the clock makes things due, but nobody was late for it.
+    op.execute("""
+        CREATE FUNCTION waited_since(since timestamptz) RETURNS interval LANGUAGE sql STABLE SECURITY DEFINER
+        SET search_path = public
+        RETURN (SELECT least(carebed_now() - since, statement_timestamp() - shifted_at) FROM clock_shift)
+    """)
     # The branch that an area code stands for, as the prefix all its codes share; registry.area.scope_of in SQL.
     op.execute("""
         CREATE FUNCTION area_prefix(code text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE

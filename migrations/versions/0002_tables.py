@@ -388,6 +388,7 @@ CREATE TABLE inbox (
     digest BYTEA NOT NULL,
     occurrence SMALLINT DEFAULT 0 NOT NULL,
     type TEXT NOT NULL,
+    message JSONB NOT NULL,
     happened_at TIMESTAMP WITH TIME ZONE,
     received_at TIMESTAMP WITH TIME ZONE NOT NULL,
     alarm_id UUID,
@@ -400,6 +401,8 @@ CREATE INDEX ix_inbox_received_at ON inbox (received_at);
 COMMENT ON COLUMN inbox.digest IS 'same id, another digest: a counter that restarted';
 
 COMMENT ON COLUMN inbox.occurrence IS 'a message without a usable time counts as a new one after an hour';
+
+COMMENT ON COLUMN inbox.message IS 'value, unit and data as they came';
 
 CREATE TABLE notification (
     id UUID NOT NULL,

@@ -1,0 +1,39 @@
+"""The alerts process: the deadline engine with every room's handlers, and the outbox."""
+
+from alerts.firing import AlarmHandler
+from alerts.outbox import Outbox
+from alerts.webhook import Webhook
+from carebed.database import Database
+from carebed.engine import Engine, Handler
+from carebed.health import serve_health
+from carebed.settings import Settings
+from carebed.supervision import run_tasks
+from ingest.silence import InactivityHandler, LagHandler, OfflineHandler, arm_lag_watch
+
+
+def channels(settings: Settings) -> tuple[str, ...]:
+    """Through what people are told: the live stream always, the webhook where one is set up."""
+    return ("live", "webhook") if settings.webhook_url else ("live",)
+
+
+async def run(settings: Settings) -> None:
+    """Run until SIGTERM; needs `CAREBED_DATABASE_URL`."""
+    database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=6)
+    through = channels(settings)
+    handlers: dict[str, Handler] = {
+        "alarm": AlarmHandler(through),
+        "inactivity": InactivityHandler(through),
+        "offline": OfflineHandler(through),
+        "lag": LagHandler(through),
+    }
+    engine = Engine(database, handlers, process="alerts")
+    tasks = engine.tasks()
+    tasks["lag-watch"] = arm_lag_watch(database)
+    if settings.webhook_url and settings.webhook_secret:
+        webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())
+        tasks |= Outbox(database, webhook).tasks()
+    tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
+    try:
+        await run_tasks(tasks)
+    finally:
+        await database.close()

@@ -1,0 +1,140 @@
+"""The `carebed` command. Each process is loaded by name, for the ground floor imports no room."""
+
+import asyncio
+import importlib
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from carebed.errors import CarebedError
+from carebed.logs import configure_logs
+from carebed.settings import Settings, load_settings
+from carebed.supervision import TaskDied
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="Carebed: the open backend for home-care beds.",
+)  # fmt: skip
+clock_app = typer.Typer(no_args_is_help=True, help="The database clock of a demo or test.")
+sim_app = typer.Typer(invoke_without_command=True, help="Simulated homes, scenarios and recordings.")
+app.add_typer(clock_app, name="clock")
+app.add_typer(sim_app, name="sim")
+
+
+def _run(room: str, process: str, *arguments: Any) -> None:
+    """Run `room.main.run(settings, *arguments)` until it stops."""
+    settings = load_settings()
+    configure_logs(process, settings.log_level)
+    module = importlib.import_module(f"{room}.main")
+    _loop(module.run(settings, *arguments))
+
+
+def _loop(coroutine: Any) -> None:
+    """Run on uvloop where it is installed."""
+    try:
+        import uvloop
+    except ImportError:
+        asyncio.run(coroutine)
+    else:
+        uvloop.run(coroutine)
+
+
+@app.command()
+def ingest(lane: Annotated[str, typer.Option(help="alarm, or reading (readings and health)")]) -> None:
+    """Take in what devices publish: one process per lane."""
+    if lane not in ("alarm", "reading"):
+        raise CarebedError(f"There is no lane {lane!r}: choose alarm or reading.")
+    lanes = importlib.import_module("gateway.lanes")
+    _run("ingest", f"ingest-{lane}", lanes.Lane(lane))
+
+
+@app.command()
+def alerts() -> None:
+    """Fire deadlines, escalate, deliver notifications."""
+    _run("alerts", "alerts")
+
+
+@app.command()
+def api() -> None:
+    """Serve the HTTP interface, the live stream and the web application."""
+    _run("api", "api")
+
+
+@app.command()
+def scheduler() -> None:
+    """The calendar: partitions ahead, retention. One at a time; a second one waits."""
+    settings = load_settings()
+    configure_logs("scheduler", settings.log_level)
+    from carebed.scheduler import run
+
+    _loop(run(settings))
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this release's schema (needs CAREBED_OWNER_DATABASE_URL)."""
+    settings = load_settings()
+    configure_logs("migrate", settings.log_level)
+    from carebed.migrate import upgrade
+
+    upgrade(settings.secret("owner_database_url"))
+
+
+@app.command()
+def up(
+    data_dir: Annotated[Path, typer.Option(envvar="CAREBED_DATA_DIR", help="database, broker, logs")] = Path("data"),
+    http_port: Annotated[int, typer.Option(envvar="CAREBED_HTTP_PORT", min=1, max=65535)] = 8080,
+    mqtt_port: Annotated[int, typer.Option(envvar="CAREBED_MQTT_PORT", min=1, max=65535)] = 1883,
+    ready_file: Annotated[
+        Path | None, typer.Option(envvar="CAREBED_READY_FILE", help="written once all is ready")
+    ] = None,
+    demo: Annotated[bool, typer.Option(envvar="CAREBED_DEMO", help="seed a district with simulated homes")] = False,
+    sim: Annotated[bool, typer.Option(envvar="CAREBED_SIM", help="with --demo: simulate the homes' devices")] = True,
+    homes: Annotated[int, typer.Option(envvar="CAREBED_HOMES", min=1, max=100_000, help="size of the demo")] = 20,
+) -> None:
+    """Run everything on this machine, with embedded PostgreSQL and Mosquitto."""
+    from carebed.up.options import UpOptions
+    from carebed.up.run import run_up
+
+    settings = load_settings()
+    configure_logs("up", settings.log_level)
+    options = UpOptions(data_dir, http_port, mqtt_port, ready_file, demo, sim, homes)
+    asyncio.run(run_up(options, settings))
+
+
+@clock_app.command("advance")
+def clock_advance(
+    seconds: Annotated[float, typer.Argument(min=0)],
+    data_dir: Annotated[Path, typer.Option(envvar="CAREBED_DATA_DIR", help="of the running demo")] = Path("data"),
+) -> None:
+    """Shift the demo's database clock forward by SECONDS."""
+    from carebed.clock_command import advance_clock
+
+    settings = load_settings()
+    typer.echo(asyncio.run(advance_clock(settings, data_dir, timedelta(seconds=seconds))).isoformat())
+
+
+@sim_app.callback()
+def sim_homes(context: typer.Context) -> None:
+    """Without a command: live in all homes of CAREBED_READY_FILE until stopped."""
+    if context.invoked_subcommand is None:
+        from carebed.sim_command import live
+
+        settings = load_settings()
+        configure_logs("sim", settings.log_level)
+        asyncio.run(live(settings))
+
+
+def main() -> None:
+    """Entry point: errors that Carebed raises on purpose become one sentence and exit code 2."""
+    try:
+        app()
+    except CarebedError as error:
+        sys.stderr.write(f"carebed: {error}\n")
+        sys.exit(2)
+    except TaskDied as error:
+        sys.stderr.write(f"carebed: {error}\n")
+        sys.exit(1)

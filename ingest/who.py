@@ -1,0 +1,123 @@
+"""Who is behind a topic: gateways and devices from the registry, kept in memory and forgotten on NOTIFY.
+
+Loaded by batch and on demand, so that a restart costs nothing and a newly paired device works with its first message:
+what is not known is looked up every time.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from psycopg import OperationalError as LostConnection
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from carebed.database import Database
+from carebed.logs import get_logger
+
+log = get_logger()
+
+CHANNEL = "carebed_registry"
+_KEPT = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """A gateway's place; `home_id` None: hosted. `resident_id`: the only resident of its home, if there is one."""
+
+    id: str
+    home_id: UUID | None
+    station_id: UUID
+    area_code: str
+    resident_id: UUID | None
+    fall_cancel_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFacts:
+    """A device's place; it counts only behind the gateway it is paired with."""
+
+    id: str
+    gateway_id: str
+    home_id: UUID | None
+    station_id: UUID
+    area_code: str
+    resident_id: UUID | None
+    heartbeat_s: int | None
+    missed_beats: int
+    inactivity_s: int
+    fall_cancel_s: int
+
+
+_SOLE_RESIDENT = """
+    (SELECT max(resident.id::text)::uuid FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1)
+"""
+
+_GATEWAYS = text(f"""
+    SELECT gateway.id, gateway.home_id, coalesce(home.station_id, gateway.station_id),
+        coalesce(home.area_code, station.area_code), {_SOLE_RESIDENT}, coalesce(home.fall_cancel_s, 20)
+    FROM gateway JOIN station ON station.id = gateway.station_id LEFT JOIN home ON home.id = gateway.home_id
+    WHERE gateway.id = ANY(:ids) AND gateway.revoked_at IS NULL
+""")
+
+_DEVICES = text(f"""
+    SELECT device.id, device.gateway_id, device.home_id, coalesce(home.station_id, gateway.station_id),
+        coalesce(home.area_code, station.area_code), coalesce(device.resident_id, {_SOLE_RESIDENT}),
+        device.heartbeat_s, device.missed_beats, coalesce(home.inactivity_s, 43200), coalesce(home.fall_cancel_s, 20)
+    FROM device JOIN gateway ON gateway.id = device.gateway_id AND gateway.revoked_at IS NULL
+    JOIN station ON station.id = gateway.station_id LEFT JOIN home ON home.id = device.home_id
+    WHERE device.id = ANY(:ids)
+""")
+
+
+class Who:
+    """The registry as ingest sees it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._gateways: dict[str, GatewayFacts] = {}
+        self._devices: dict[str, DeviceFacts] = {}
+
+    async def learn(self, conn: AsyncConnection, gateways: Iterable[str], devices: Iterable[str]) -> None:
+        """Look up whatever of these is not known yet."""
+        if len(self._devices) > _KEPT:
+            self.forget()
+        unknown_gateways = [one for one in set(gateways) if one not in self._gateways]
+        if unknown_gateways:
+            rows = await conn.execute(_GATEWAYS, {"ids": unknown_gateways})
+            self._gateways.update({row[0]: GatewayFacts(*row) for row in rows})
+        unknown_devices = [one for one in set(devices) if one not in self._devices]
+        if unknown_devices:
+            rows = await conn.execute(_DEVICES, {"ids": unknown_devices})
+            self._devices.update({row[0]: DeviceFacts(*row) for row in rows})
+
+    def gateway(self, gateway_id: str) -> GatewayFacts | None:
+        """A learned gateway, or None."""
+        return self._gateways.get(gateway_id)
+
+    def device(self, gateway_id: str, device_id: str) -> DeviceFacts | None:
+        """A learned device behind that gateway, or None."""
+        device = self._devices.get(device_id)
+        return device if device is not None and device.gateway_id == gateway_id else None
+
+    def forget(self) -> None:
+        """Look everything up again."""
+        self._gateways.clear()
+        self._devices.clear()
+
+    async def follow(self) -> None:
+        """A named task: forget on every change of the registry, and whenever the line was lost."""
+        while True:
+            try:
+                async for _ in self._database.listen(CHANNEL, ready=self.forget):
+                    self.forget()
+            except (LostConnection, OSError) as error:
+                log.warning("registry_listen_lost", error=type(error).__name__)
+            self.forget()
+            await asyncio.sleep(1.0)
+
+    def sizes(self) -> dict[str, Any]:
+        """For metrics."""
+        return {"gateways": len(self._gateways), "devices": len(self._devices)}
