@@ -7,7 +7,7 @@ import secrets
 import shutil
 import signal
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import LiteralString
 
@@ -22,6 +22,7 @@ from carebed.embedded.quarters import Quarters
 from carebed.errors import StartError
 
 DATABASE = "carebed"
+URLS_FILE = "database-urls.json"
 _SUPERUSER = "postgres"
 _START_PATIENCE_S = 60.0  # Crash recovery after a power cut replays up to max_wal_size.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PATH": "/usr/local/bin:/usr/bin:/bin"}
@@ -67,6 +68,16 @@ class DatabaseUrls:
     engine: str
     api: str
     reader: str
+
+
+def running_urls(data_dir: Path) -> DatabaseUrls:
+    """The addresses of the database that `carebed up` runs on `data_dir`, for a command at its side."""
+    try:
+        return DatabaseUrls(**json.loads((data_dir / "secrets" / URLS_FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise StartError(f"No `carebed up` runs on {data_dir.resolve()}: start it, or name its --data-dir.") from None
+    except PermissionError:
+        raise StartError(f"{data_dir.resolve()} belongs to another account: run this as that one.") from None
 
 
 class EmbeddedPostgres:
@@ -126,6 +137,7 @@ class EmbeddedPostgres:
         try:
             await self._answers(self.child)
             await self._make_roles()
+            write_atomically(self._secrets.with_name(URLS_FILE), json.dumps(asdict(self.urls()), indent=2))
         except BaseException:
             await self.stop()
             raise

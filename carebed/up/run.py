@@ -11,7 +11,7 @@ from carebed.embedded import ports
 from carebed.embedded.broker import EmbeddedBroker, follow_gateways, read_gateways
 from carebed.embedded.child import Child, rotate
 from carebed.embedded.datadir import DataDirectory
-from carebed.embedded.postgres import EmbeddedPostgres
+from carebed.embedded.postgres import URLS_FILE, EmbeddedPostgres
 from carebed.errors import StartError
 from carebed.migrate import upgrade
 from carebed.settings import Settings
@@ -72,7 +72,7 @@ class House:
     async def live(self) -> None:
         """Start everything and keep it running until cancelled."""
         options = self._options
-        _check(options)
+        _check(options, self._settings.http_host)
         self._data = data = DataDirectory(options.data_dir)
         say(f"Carebed starts in {data.path}")
         own_ready_file = data.secrets / "ready.json"
@@ -121,6 +121,7 @@ class House:
             await asyncio.gather(*(keeper.stop(grace_s) for keeper in keepers))
         if self._data is not None:
             self._drop_ready_files()
+            (self._data.secrets / URLS_FILE).unlink(missing_ok=True)
             self._data.close()
 
     async def _start(self, name: str, start: Callable[[], Awaitable[Child]], stop_with: signal.Signals) -> None:
@@ -160,9 +161,9 @@ def _starter(surroundings: Surroundings, program: Program) -> Callable[[], Await
     return start
 
 
-def _check(options: UpOptions) -> None:
+def _check(options: UpOptions, http_host: str) -> None:
     """What can be known to be wrong before anything is started."""
-    ports.require_free(options.http_port, "the web page", "--http-port")
+    ports.require_free(options.http_port, "the web page", "--http-port", http_host)
     ports.require_free(options.mqtt_port, "the MQTT broker", "--mqtt-port")
     if options.homes < 1:
         raise StartError("--homes must be at least 1.")
