@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Coroutine
 from typing import Any
+from uuid import UUID
 
 from prometheus_client import Counter
 from psycopg import OperationalError as LostConnection
@@ -98,7 +99,7 @@ class Outbox:
         async with self._database.transaction() as conn:
             rows = (await conn.execute(_LEASE, {"lease": _LEASE_S, "batch": _BATCH})).all()
             alarms = await read_alarms(conn, sorted({row.alarm_id for row in rows}))
-        by_id = {alarm.id: alarm.as_object() for alarm in alarms}
+        by_id = {UUID(alarm["id"]): alarm for alarm in alarms}
         slots = asyncio.Semaphore(_PARALLEL)
         async with asyncio.TaskGroup() as group:
             for row in rows:

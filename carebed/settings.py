@@ -39,6 +39,8 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(None, description="signs them (Standard Webhooks); `whsec_` + base64")
     last_resort_file: Path | None = Field(None, description="one webhook address a line")
 
+    ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")
+
     # Ingest. 2,000 messages or 5 ms: figures in docs/adr/0003-mqtt-subscriber.md.
     batch_messages: int = Field(5_000, ge=1, le=100_000)
     batch_linger_ms: int = Field(5, ge=0, le=1_000)
