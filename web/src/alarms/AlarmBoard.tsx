@@ -88,9 +88,11 @@ function Toolbar({ board, onRaise, onHelp }: { board: Board; onRaise: (() => voi
       )}
       <span className="header-gap" />
       {onRaise && (
-        <button type="button" className="button" onClick={onRaise} aria-label={words.raise.open}>
+        <button type="button" className="button" onClick={onRaise}>
           <Icon name="phone" />
-          <span className="wide-only">{words.raise.open} <kbd>n</kbd></span>
+          <span className="unseen-narrow">
+            {words.raise.open} <kbd>n</kbd>
+          </span>
         </button>
       )}
       <button type="button" className="button quiet wide-only" onClick={onHelp} aria-label={words.help.open} title={words.help.open}>

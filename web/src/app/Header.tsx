@@ -40,7 +40,7 @@ export function Header({ parts, onCall }: { parts: Parts; onCall: OnCall }) {
         </span>
         <button type="button" className="button quiet" onClick={() => parts.session.signOut()}>
           <Icon name="out" />
-          <span className="wide-only">{words.signIn.out}</span>
+          <span className="unseen-narrow">{words.signIn.out}</span>
         </button>
       </div>
     </header>
