@@ -1,13 +1,11 @@
 """`carebed clock advance`: shifts the clock of a running demo, found by its data directory."""
 
-import json
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from carebed.clock import advance
 from carebed.database import Database
-from carebed.embedded.postgres import URLS_FILE
-from carebed.errors import StartError
+from carebed.embedded.postgres import running_urls
 from carebed.settings import Settings
 
 
@@ -15,14 +13,7 @@ def owner_url(settings: Settings, data_dir: Path) -> str:
     """The owner's database URL: the setting, else that of the `carebed up` that runs in `data_dir`."""
     if settings.owner_database_url is not None:
         return settings.owner_database_url.get_secret_value()
-    file = data_dir / "secrets" / URLS_FILE
-    try:
-        url: str = json.loads(file.read_text(encoding="utf-8"))["owner"]
-    except (OSError, ValueError, KeyError):
-        raise StartError(
-            f"No running `carebed up` in {data_dir}: give its --data-dir, or set CAREBED_OWNER_DATABASE_URL."
-        ) from None
-    return url
+    return running_urls(data_dir).owner
 
 
 async def advance_clock(settings: Settings, data_dir: Path, by: timedelta) -> datetime:
