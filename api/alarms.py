@@ -1,0 +1,121 @@
+"""Alarms: the board's list, one alarm, its event log, and raising one by hand. Moves: `api.moves`."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from alerts.moves import AlarmUnknown
+from alerts.raising import raise_by_hand
+from alerts.view import PAGE, AlarmView, list_alarms, read_views, utc
+from api import example, shapes
+from api.body import CallByHand
+from api.document import answers
+from api.idempotency import Answer, Key, digest_of, once
+from api.page import json_page
+from api.scope import DESK, Caller
+
+router = APIRouter(prefix="/alarms", tags=["alarms"])
+
+AlarmId = Annotated[UUID, Path(description="the alarm", examples=[example.ALARM["id"]])]
+
+_EVENTS_PAGE = 1_000
+
+_EVENTS = text(f"""
+    SELECT seq, json_build_object(
+        'seq', seq, 'at', {utc("at")}, 'device_time', {utc("device_time")}, 'type', type,
+        'actor', json_build_object(
+            'type', actor_type, 'id', actor_id,
+            'name', CASE WHEN actor_type = 'staff' THEN name_of_staff(CAST(actor_id AS uuid)) END),
+        'channel', channel, 'version', version, 'data', data)::text AS body
+    FROM alarm_event WHERE alarm_id = :id AND seq > :after ORDER BY seq LIMIT :limit
+""")
+
+
+async def the_alarm(conn: AsyncConnection, alarm_id: UUID) -> AlarmView:
+    """One alarm that the caller may see; `AlarmUnknown` otherwise."""
+    alarms = await read_views(conn, [alarm_id])
+    if not alarms:
+        raise AlarmUnknown("There is no such alarm in your areas.")
+    return alarms[0]
+
+
+@router.get(
+    "",
+    operation_id="listAlarms",
+    summary="List alarms",
+    description=(
+        "Open alarms by priority, then by what falls due next; closed ones newest first. Take `next` as `cursor` for "
+        "the page after this one. To follow open alarms use the live stream instead of asking again."
+    ),
+    response_model=shapes.AlarmPage,
+    response_class=Response,
+    responses=answers(401, 422, ok={200: ("A page of alarms.", "application/json", example.PAGE)}),
+)
+async def list_(
+    call: Caller,
+    state: Annotated[Literal["open", "closed"], Query(description="open: still somebody's business")] = "open",
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    cursor: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    page = await list_alarms(call.conn, state, limit, cursor)
+    return json_page([alarm.json for alarm in page.items], page.next)
+
+
+@router.get(
+    "/{alarm_id}",
+    operation_id="readAlarm",
+    summary="Read one alarm",
+    response_model=shapes.Alarm,
+    response_class=Response,
+    responses=answers(401, 404, 422, ok={200: ("The alarm.", "application/json", example.ALARM)}),
+)
+async def read(call: Caller, alarm_id: AlarmId) -> Response:
+    return Response((await the_alarm(call.conn, alarm_id)).json, media_type="application/json")
+
+
+@router.get(
+    "/{alarm_id}/events",
+    operation_id="listAlarmEvents",
+    summary="Read an alarm's event log",
+    description="Everything that happened to it, oldest first: append-only, in commit order.",
+    response_model=shapes.EventPage,
+    response_class=Response,
+    responses=answers(401, 404, 422, ok={200: ("A page of events.", "application/json", example.EVENTS)}),
+)
+async def events(
+    call: Caller,
+    alarm_id: AlarmId,
+    limit: Annotated[int, Query(ge=1, le=_EVENTS_PAGE)] = _EVENTS_PAGE,
+    cursor: Annotated[int, Query(ge=0, le=2**62, description="`next` of the page before")] = 0,
+) -> Response:
+    await the_alarm(call.conn, alarm_id)
+    rows = (await call.conn.execute(_EVENTS, {"id": alarm_id, "after": cursor, "limit": limit + 1})).all()
+    more = str(rows[limit - 1].seq) if len(rows) > limit else None
+    return json_page([row.body for row in rows[:limit]], more)
+
+
+@router.post(
+    "",
+    operation_id="raiseAlarm",
+    summary="Raise an alarm by hand",
+    description="After a telephone call, by an operator. Joins the open alarm of the same kind at that home, if any.",
+    status_code=201,
+    response_model=shapes.Alarm,
+    response_class=Response,
+    responses=answers(400, 401, 403, 404, 413, 415, 422, ok={201: ("The alarm.", "application/json", example.ALARM)}),
+)
+async def raise_(call: Caller, body: CallByHand, key: Key = None) -> Response:
+    call.allow(DESK, "raise alarms")
+    staff = call.principal.id
+
+    async def work() -> Answer:
+        alarm_id = await raise_by_hand(
+            call.conn, staff_id=staff, home_id=body.home, kind=body.kind, note=body.note, at=body.at
+        )
+        return Answer(201, (await the_alarm(call.conn, alarm_id)).json)
+
+    return await once(call.conn, staff, key, digest_of("POST", "/alarms", body), work)

@@ -1,0 +1,53 @@
+"""The application: routers, errors, documents, files. One screen."""
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import text
+
+from api import alarms, auth, document, homes, live, me, moves, problem, visits
+from api.edge import Edge
+from api.scope import Parts
+from api.web import web_routes
+from carebed.health import Check, health_routes
+
+#: The largest request body, in bytes: a move with the longest note is a sixth of it.
+BODY_BYTES = 64 * 1024
+
+_PING = text("SELECT 1")
+
+
+def create_app(parts: Parts, web_dir: Path) -> FastAPI:
+    """The API with everything it needs. The caller runs `parts.hub` beside it."""
+    app = FastAPI(
+        title="Carebed",
+        version=version("carebed"),
+        openapi_url="/openapi.json",
+        docs_url=None,  # they would need scripts from elsewhere, which the content security policy forbids
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=BODY_BYTES,
+    )
+    app.state.parts = parts
+    app.state.sign_ins = auth.SignIns()
+    api = APIRouter(prefix="/api/v1")
+    for concept in (auth, me, alarms, moves, live, visits, homes):
+        api.include_router(concept.router)
+    app.include_router(api)
+    app.router.routes.extend(health_routes(_checks(parts)))
+    app.router.routes.extend(web_routes(web_dir))
+    problem.install(app)
+    document.install(app)
+    app.add_middleware(Edge)
+    return app
+
+
+def _checks(parts: Parts) -> Mapping[str, Check]:
+    async def database() -> str | None:
+        async with parts.database.transaction() as conn:
+            await conn.execute(_PING)
+        return None
+
+    return {"database": database, "live": parts.hub.ready}

@@ -1,0 +1,108 @@
+"""Request bodies, strictly: unknown keys, wrong types and what the database cannot store get a sentence each."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from alerts.alarm import Outcome
+
+NOTE_CHARACTERS = 2_000
+
+#: What an operator can raise after a telephone call.
+BY_HAND = Literal["sos", "fall", "assist", "smoke", "gas", "leak"]
+
+
+def storable(value: str) -> str:
+    """The text as it is, if PostgreSQL can store it; ValueError says why not."""
+    if "\0" in value:
+        raise ValueError("must not contain the character NUL")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode: it contains half of a surrogate pair") from None
+    return value
+
+
+def _text(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a string")
+    return storable(value)
+
+
+def _instant(value: Any) -> Any:
+    if not isinstance(value, str):
+        raise ValueError("must be a time as a string: RFC 3339 with zone, such as 2026-11-22T04:00:00.123Z")
+    return value
+
+
+def _sane(value: datetime) -> datetime:
+    """A telephone's wrong clock must not stop an answer; only what no calendar of ours can hold is refused."""
+    if not 2000 <= value.year <= 2100:
+        raise ValueError("must lie between the years 2000 and 2100")
+    return value.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_sane)]
+Note = Annotated[str, BeforeValidator(_text), Field(max_length=NOTE_CHARACTERS)]
+Person = Annotated[UUID, BeforeValidator(_text)]
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Move(_Body):
+    """What every move may carry."""
+
+    at: Annotated[Instant | None, Field(description="the device's time of it")] = None
+    step: Annotated[int | None, Field(ge=0, le=1_000_000, strict=True, description="the ladder step it answers")] = None
+    note: Annotated[Note | None, Field(description="a remark for the log")] = None
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"at": "2026-11-22T04:00:21.000Z", "step": 1}]}
+    )
+
+
+class ResponderMove(Move):
+    """A move on the way to the resident. Operators may make it for somebody who telephones."""
+
+    responder: Annotated[Person | None, Field(description="for whom; the caller when left out")] = None
+
+
+class Resolution(ResponderMove):
+    """How it ended."""
+
+    outcome: Outcome
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"outcome": "help_given", "note": "Helped up, no injury.", "step": 1}]},
+    )
+
+
+class Remark(Move):
+    """A remark."""
+
+    note: Annotated[Note, Field(min_length=1)]
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"note": "Daughter has the key."}]})
+
+
+class CallByHand(_Body):
+    """A call for help that came by telephone."""
+
+    home: Person
+    kind: BY_HAND
+    note: Note | None = None
+    at: Instant | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"home": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c", "kind": "assist", "note": "Rang: cannot get up."}
+            ]
+        },
+    )

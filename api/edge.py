@@ -1,0 +1,82 @@
+"""The outermost layer: counts every request, sets the security headers, and lets no exception reach the client."""
+
+import time
+
+from prometheus_client import Counter, Histogram
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problem import Problem, unavailable
+from carebed.logs import get_logger
+
+log = get_logger()
+
+REQUESTS = Counter("carebed_http_requests", "Answered requests", ["route", "method", "status"])
+SECONDS = Histogram("carebed_http_seconds", "From the request to its answer's start", ["route"])
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+#: Nothing but our own files, no framing, no referrer.
+_SECURITY = {
+    "content-security-policy": (
+        "default-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; media-src 'self' data:; "
+        "frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+
+class Edge:
+    """ASGI middleware around the whole application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """`app`: what answers."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status: int | None = None
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                for name, value in _SECURITY.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", "no-store")
+                _count(scope, status, time.perf_counter() - began)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, counted)
+        except Exception as error:
+            if status is not None:
+                raise
+            await _answer(error).response()(scope, receive, counted)
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    """By the route's pattern, never by the path: labels must stay few."""
+    route = getattr(scope.get("route"), "path", None) or "none"
+    method = scope["method"] if scope["method"] in _METHODS else "other"
+    REQUESTS.labels(route, method, str(status)).inc()
+    SECONDS.labels(route).observe(seconds)
+
+
+def _answer(error: Exception) -> Problem:
+    """503 while the database is away or busy (worth repeating), 500 for whatever is our fault."""
+    if isinstance(error, OperationalError | PoolTimeout) or (
+        isinstance(error, DBAPIError) and error.connection_invalidated
+    ):
+        log.warning("request_unavailable", error=type(error).__name__)
+        return unavailable("The database does not answer: try again in a moment.")
+    log.error("request_failed", error=type(error).__name__, exc_info=error)
+    return Problem(500, "internal", "Something went wrong on our side; it has been recorded.")

@@ -1,0 +1,136 @@
+"""The examples of the OpenAPI document: one alarm, followed through the interface."""
+
+from typing import Any
+
+ALARM: dict[str, Any] = {
+    "id": "0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a11",
+    "version": 4,
+    "kind": "sos",
+    "priority": "life_critical",
+    "state": "en_route",
+    "owner": {"type": "staff", "id": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30", "name": "林小禾"},
+    "raised_at": "2026-11-22T04:00:00.412Z",
+    "happened_at": "2026-11-22T04:00:00.123Z",
+    "late": False,
+    "home": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c",
+    "resident": "0192f0c0-1d2e-7f3a-8b4c-6e7f8a9b0c1d",
+    "place": {
+        "name": "陈秀英家",
+        "address": "演示路7弄 示范第1社区7号",
+        "area": "350102001001",
+        "area_name": "示范第1社区",
+        "station": "示范街道照护站",
+    },
+    "resident_name": "陈秀英",
+    "device": "h0007-button",
+    "deadline_at": "2026-11-22T04:30:42.801Z",
+    "step": 1,
+    "exhausted": False,
+    "responses": [
+        {
+            "staff": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+            "name": "林小禾",
+            "state": "en_route",
+            "called_at": "2026-11-22T04:00:00.698Z",
+            "accepted_at": "2026-11-22T04:00:21.033Z",
+            "en_route_at": "2026-11-22T04:00:42.801Z",
+            "arrived_at": None,
+            "left_at": None,
+        }
+    ],
+    "repeats": 0,
+    "last_repeat_at": None,
+    "why": {"code": "pressed", "text": {"en": "Emergency button pressed", "zh": "按下了紧急呼叫按钮"}},
+    "outcome": None,
+    "note": None,
+    "closed_at": None,
+    "server_time": "2026-11-22T04:00:43.020Z",
+}
+
+MOVED = {**ALARM, "stale": False}
+
+PAGE = {"items": [ALARM], "next": None}
+
+EVENTS = {
+    "items": [
+        {
+            "seq": 48213,
+            "at": "2026-11-22T04:00:00.412Z",
+            "device_time": "2026-11-22T04:00:00.123Z",
+            "type": "raised",
+            "actor": {"type": "device", "id": "h0007-button", "name": None},
+            "channel": "mqtt",
+            "version": 1,
+            "data": {"kind": "sos"},
+        }
+    ],
+    "next": None,
+}
+
+TOKENS = {
+    "access_token": "Jq0X1cQm3l0n6mJ5fXH8o0w1Zt6yqkq2mTnq3m8w9xE",
+    "refresh_token": "b1c4iJm6l1m1yH6kQ0s7aGmT0k1m3u8Wq9YV2o5p7rA",
+    "token_type": "bearer",
+    "expires_in": 3600,
+}
+
+ME = {
+    "id": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+    "login": "caregiver1",
+    "name": "林小禾",
+    "role": "caregiver",
+    "area": "350102001000",
+    "area_name": "示范街道",
+}
+
+HOMES = {
+    "items": [
+        {
+            "id": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c",
+            "name": "陈秀英家",
+            "address": "演示路7弄 示范第1社区7号",
+            "area": "350102001001",
+            "area_name": "示范第1社区",
+            "station": "示范街道照护站",
+            "residents": [{"id": "0192f0c0-1d2e-7f3a-8b4c-6e7f8a9b0c1d", "name": "陈秀英"}],
+            "beds": ["FZ-GL-00007"],
+        }
+    ],
+    "next": None,
+}
+
+VISITS = {
+    "items": [
+        {
+            "id": "0192f0c9-0b1c-7d2e-8f3a-4b5c6d7e8f90",
+            "alarm": ALARM["id"],
+            "home": ALARM["home"],
+            "resident": ALARM["resident"],
+            "staff": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+            "staff_name": "林小禾",
+            "kind": "emergency",
+            "started_at": "2026-11-22T04:09:12.006Z",
+            "ended_at": "2026-11-22T04:41:55.740Z",
+            "outcome": "help_given",
+        }
+    ],
+    "next": None,
+}
+
+STREAM = """id: 48213
+event: open
+data: {"items":[],"server_time":"2026-11-22T04:00:00.120Z"}
+
+id: 48214
+event: alarm
+data: {"id":"0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a11","version":1,"kind":"sos","state":"raised"}
+
+event: call
+data: {"notification":"0192f0c4-6a60-7b1d-8c2e-3f4a5b6c7d8e","alarm":"0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a11","step":1,"kind":"called"}
+
+: beat
+
+event: end
+data: {"reason":"expired"}
+
+"""  # noqa: E501 - one event's data is one line

@@ -1,0 +1,72 @@
+"""One request is one transaction under the caller's scope, committed at the edge before the answer is sent.
+
+An exception rolls back; so a refusal that must stay on record is returned as an answer, never raised.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import OAuth2PasswordBearer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.moves import Hooks
+from api.hub import Hub
+from api.principal import Principal, authenticate, enter
+from api.problem import forbidden
+from carebed.database import Database
+
+#: Take charge at the desk, dispatch, raise and reopen.
+DESK = frozenset({"operator", "manager", "admin"})
+
+#: Go to the door.
+RESPONDERS = DESK | {"caregiver"}
+
+Bearer = Annotated[
+    str | None,
+    Depends(OAuth2PasswordBearer("/api/v1/auth/token", scheme_name="bearer", refreshUrl="/api/v1/auth/token",
+                                 auto_error=False)),
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the process hands to its requests (`app.state.parts`)."""
+
+    database: Database
+    hub: Hub
+    hooks: Hooks
+
+
+def parts_of(request: Request) -> Parts:
+    """The parts of the application that serves this request."""
+    parts: Parts = request.app.state.parts
+    return parts
+
+
+PartsOf = Annotated[Parts, Depends(parts_of)]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request by somebody signed in, inside its transaction."""
+
+    conn: AsyncConnection
+    principal: Principal
+
+    def allow(self, roles: frozenset[str], what: str) -> None:
+        """`Problem` 403 unless the caller has one of `roles`; `what` completes "Your role may not ..."."""
+        if self.principal.role not in roles:
+            raise forbidden(f"Your role ({self.principal.role}) may not {what}.")
+
+
+async def _call(parts: PartsOf, token: Bearer) -> AsyncIterator[Call]:
+    async with parts.database.transaction() as conn:
+        principal = await authenticate(conn, token)
+        await enter(conn, principal.scope, principal.id)
+        yield Call(conn, principal)
+
+
+# scope="function": the transaction is committed before the answer is sent, or the answer is a 500 or 503.
+Caller = Annotated[Call, Depends(_call, scope="function")]

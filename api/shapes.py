@@ -1,0 +1,211 @@
+"""The shapes of answers, for the OpenAPI document. The database builds the JSON itself; tests hold the two together."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from alerts.alarm import Outcome, Priority, State
+from alerts.response import ResponseState
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Owner(_Shape):
+    """Who acknowledged, else who accepted, else the station."""
+
+    type: Literal["station", "staff"]
+    id: UUID
+    name: str
+
+
+class Place(_Shape):
+    """Where the alarm is. `area`: 12-digit area code."""
+
+    name: str
+    address: str | None
+    area: str
+    area_name: str
+    station: str
+
+
+class Response(_Shape):
+    """Where one person stands with the alarm."""
+
+    staff: UUID
+    name: str
+    state: ResponseState
+    called_at: datetime | None
+    accepted_at: datetime | None
+    en_route_at: datetime | None
+    arrived_at: datetime | None
+    left_at: datetime | None
+
+
+class Text(_Shape):
+    """A sentence in both languages."""
+
+    en: str
+    zh: str
+
+
+class Why(BaseModel):
+    """Why there is an alarm: a code, a sentence, and the figures behind it."""
+
+    model_config = ConfigDict(extra="allow")
+    code: str
+    text: Text
+
+
+class Alarm(_Shape):
+    """A call for help. An object of a higher `version` replaces one of a lower."""
+
+    id: UUID
+    version: int
+    kind: str = Field(description="the device's type, otherwise `inactivity`, `offline`, `lag`")
+    priority: Priority
+    state: State
+    owner: Owner
+    raised_at: datetime
+    happened_at: datetime
+    late: bool = Field(description="it was old when it arrived")
+    home: UUID | None
+    resident: UUID | None
+    place: Place
+    resident_name: str | None
+    device: str | None
+    deadline_at: datetime | None = Field(description="when something happens next; set while the alarm is open")
+    step: int = Field(description="ladder step reached; 0: nobody has been paged yet")
+    exhausted: bool = Field(description="the ladder went through all its steps")
+    responses: list[Response]
+    repeats: int
+    last_repeat_at: datetime | None
+    why: Why
+    outcome: Outcome | None
+    note: str | None
+    closed_at: datetime | None
+    server_time: datetime = Field(description="the server's clock when this was read: count down against it")
+
+
+class MovedAlarm(Alarm):
+    """The alarm after a move."""
+
+    stale: bool = Field(description="the move answered a step already passed, and counted all the same")
+
+
+class AlarmPage(_Shape):
+    """A page of alarms."""
+
+    items: list[Alarm]
+    next: str | None = Field(description="cursor of the next page")
+
+
+class Actor(_Shape):
+    """Who did it."""
+
+    type: str
+    id: str | None
+    name: str | None
+
+
+class AlarmEvent(_Shape):
+    """One line of the append-only event log. `seq` is in commit order."""
+
+    seq: int
+    at: datetime
+    device_time: datetime | None
+    type: str
+    actor: Actor | None
+    channel: str | None
+    version: int
+    data: dict[str, Any]
+
+
+class EventPage(_Shape):
+    """A page of events, oldest first."""
+
+    items: list[AlarmEvent]
+    next: str | None
+
+
+class Tokens(_Shape):
+    """RFC 6749. `expires_in`: seconds."""
+
+    access_token: str
+    refresh_token: str
+    token_type: Literal["bearer"]
+    expires_in: int
+
+
+class Role(StrEnum):
+    """What a person may do."""
+
+    CAREGIVER = "caregiver"
+    OPERATOR = "operator"
+    MANAGER = "manager"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+
+
+class Me(_Shape):
+    """Who is signed in. `area`: 12-digit area code; everything below it is in view."""
+
+    id: UUID
+    login: str
+    name: str
+    role: Role
+    area: str
+    area_name: str
+
+
+class Resident(_Shape):
+    """Somebody who lives in a home."""
+
+    id: UUID
+    name: str
+
+
+class Home(_Shape):
+    """A home. `beds`: numbers of its home-care beds."""
+
+    id: UUID
+    name: str
+    address: str | None
+    area: str
+    area_name: str
+    station: str
+    residents: list[Resident]
+    beds: list[str]
+
+
+class HomePage(_Shape):
+    """A page of homes."""
+
+    items: list[Home]
+    next: str | None
+
+
+class Visit(_Shape):
+    """Somebody was there. `ended_at` null: still is."""
+
+    id: UUID
+    alarm: UUID | None
+    home: UUID | None
+    resident: UUID | None
+    staff: UUID
+    staff_name: str | None
+    kind: Literal["emergency"]
+    started_at: datetime
+    ended_at: datetime | None
+    outcome: Outcome | None
+
+
+class VisitPage(_Shape):
+    """A page of visits, newest first."""
+
+    items: list[Visit]
+    next: str | None
