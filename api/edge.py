@@ -1,6 +1,8 @@
 """The outermost layer: counts every request, sets the security headers, and lets no exception reach the client."""
 
 import time
+import traceback
+from pathlib import Path
 
 from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import DBAPIError, OperationalError
@@ -71,6 +73,14 @@ def _count(scope: Scope, status: int, seconds: float) -> None:
     SECONDS.labels(route).observe(seconds)
 
 
+def _where(error: BaseException) -> list[str]:
+    """The way through our code. Messages stay out of the log: the database's quote rows and parameters."""
+    ours = Path(__file__).parent.parent
+    frames = traceback.extract_tb(error.__traceback__)
+    rooms = [(Path(frame.filename), frame.lineno) for frame in frames if "site-packages" not in frame.filename]
+    return [f"{path.relative_to(ours)}:{line}" for path, line in rooms if path.is_relative_to(ours)]
+
+
 def _answer(error: Exception) -> Problem:
     """503 while the database is away or busy (worth repeating), 500 for whatever is our fault."""
     if isinstance(error, OperationalError | PoolTimeout) or (
@@ -78,5 +88,5 @@ def _answer(error: Exception) -> Problem:
     ):
         log.warning("request_unavailable", error=type(error).__name__)
         return unavailable("The database does not answer: try again in a moment.")
-    log.error("request_failed", error=type(error).__name__, exc_info=error)
+    log.error("request_failed", error=type(error).__name__, where=_where(error))
     return Problem(500, "internal", "Something went wrong on our side; it has been recorded.")

@@ -29,7 +29,7 @@ _FIND = text("""
         'beds', (SELECT coalesce(json_agg(bed.number ORDER BY bed.number), '[]') FROM bed WHERE bed.home_id = home.id)
     )::text AS body
     FROM home JOIN area ON area.code = home.area_code
-    WHERE (:after IS NULL OR home.id > CAST(:after AS uuid))
+    WHERE (CAST(:after AS uuid) IS NULL OR home.id > CAST(:after AS uuid))
       AND (home.name ILIKE :pattern OR home.address ILIKE :pattern
            OR EXISTS (SELECT FROM resident WHERE resident.home_id = home.id AND resident.name ILIKE :pattern)
            OR EXISTS (SELECT FROM bed WHERE bed.home_id = home.id AND bed.number ILIKE :pattern))
