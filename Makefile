@@ -63,16 +63,20 @@ browser:
 
 # pip is quick to find that nothing is to do, but not as quick as make.
 $(PYTHON_READY): requirements/dev.txt pyproject.toml
-	scripts/system-programs python
-	[ -x $(BIN)/python ] || python3 -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
+	@scripts/system-programs python
+	@echo "Installing the Python packages into .venv (about a minute the first time)"
+	@[ -x $(BIN)/python ] || python3 -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
+# Node may come with the Python packages; a change of those alone is no reason to install these again.
 $(WEB_READY): web/package.json web/package-lock.json | $(PYTHON_READY)
-	scripts/with-node npm --prefix web ci --no-audit --no-fund --loglevel=error
-	touch $@
+	@echo "Installing what the web page is built with"
+	@scripts/with-node npm --prefix web ci --no-audit --no-fund --loglevel=error
+	@touch $@
 
 $(WEB_BUILT): $(WEB_READY) $(WEB_SOURCES)
-	scripts/with-node npm --prefix web run build
-	touch $@
+	@echo "Building the web page"
+	@scripts/with-node npm --prefix web run --silent build >/dev/null
+	@touch $@

@@ -28,6 +28,7 @@ class Up:
         """Start it; `ready()` waits for it."""
         self.data_dir = data_dir
         self.ready_file = data_dir.with_suffix(".ready.json")
+        self.ready_file.unlink(missing_ok=True)  # A killed one cannot take its file away.
         self.output = data_dir.with_suffix(".out")
         command = [
             sys.executable, "-m", "carebed", "up", "--demo", "--no-sim", "--homes", "3", "--data-dir", str(data_dir),
