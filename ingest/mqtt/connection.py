@@ -24,6 +24,10 @@ device protocol's limit (512 KiB of payload), so that what is slightly too large
 _FAILED = 0x80  # reason codes from here on are failures; the codec's are typed as IntEnum but only compare after int()
 _GOODBYE_S = 1.0
 
+CLOSED = "the broker closed the connection without a word; another client may have taken the session over"
+"""Reason where the connection ended with neither an error nor a DISCONNECT: Mosquitto before 2.0.15 announces no
+take-over."""
+
 
 class Kind(Enum):
     """Why a connection ended, as far as the pause before the next one depends on it."""
@@ -55,6 +59,7 @@ class Connection(asyncio.Protocol):
         self.closed: asyncio.Future[End] = asyncio.get_running_loop().create_future()
         self._connect = connect
         self._gone = asyncio.Event()
+        self._leaving = False
         self._transport: asyncio.Transport | None = None
         self._outgoing: list[bytes] = []
         self._rest = b""
@@ -67,7 +72,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._connect)
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.end(Kind.LOST, f"connection lost: {error or 'closed by the broker'}")
+        self.end(Kind.LOST, f"connection lost: {error}" if error else CLOSED)
         self._gone.set()
 
     def pause_writing(self) -> None:
@@ -77,6 +82,8 @@ class Connection(asyncio.Protocol):
         self.congested = False
 
     def data_received(self, data: bytes) -> None:
+        if self._leaving:
+            return
         self.last_read_monotonic = now = monotonic()
         if self._skip_bytes:
             skipped = min(self._skip_bytes, len(data))
@@ -121,12 +128,17 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     async def goodbye(self) -> None:
-        """Leave in order: what was written is sent first, and the session stays at the broker."""
+        """Leave in order: DISCONNECT, then wait until the broker closes, for only then has it seen our last PUBACKs.
+
+        Mosquitto takes one packet per turn of its loop; whoever connects to the session in the meantime would take it
+        over before that, and get again what was acknowledged.
+        """
         if self._transport is None or self.closed.done():
             return
+        self._leaving = True
         self.write(DisconnectPacket().write())
         self._flush()
-        self._transport.close()
+        self.resume()
         try:
             async with asyncio.timeout(_GOODBYE_S):
                 await self._gone.wait()

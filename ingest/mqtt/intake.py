@@ -40,7 +40,7 @@ class Intake:
         self._waiter: asyncio.Future[None] | None = None
         self._stopped = False
         for session in self.sessions:
-            session.listener = self
+            session.report_to(self)
 
     async def __aenter__(self) -> Self:
         """Connect all sessions; returns at once, `unready` tells how far they are."""

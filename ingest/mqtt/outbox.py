@@ -66,9 +66,9 @@ class Outbox:
         self._in_flight.clear()
 
     @property
-    def waiting(self) -> int:
-        """Messages not yet written."""
-        return len(self._waiting)
+    def unacknowledged(self) -> int:
+        """Messages that the broker has not acknowledged, written or not."""
+        return len(self._waiting) + len(self._in_flight)
 
     def _send(self, topic: str, payload: bytes) -> None:
         packet_id = next(self._ids)

@@ -20,6 +20,7 @@ from ingest.mqtt.wire import pubacks
 
 log = get_logger()
 
+_NOT_YET = "not connected yet"
 _CONNECT_TIMEOUT_S = 10.0
 _SETTLED_S = 30.0
 """A connection that held this long was a good one: the pauses begin anew."""
@@ -55,13 +56,13 @@ class Session:
         self.counters = Counters()
         self.generation = 0
         self.queue: deque[Incoming] = deque()
-        self.unready: str | None = "not connected yet"
+        self.unready: str | None = _NOT_YET
         """None when connected and subscribed, otherwise a sentence for the readiness page."""
         self.pending = 0
         """Messages received and neither acknowledged nor forgotten; kept by the listener, like `pending_bytes`."""
         self.pending_bytes = 0
-        self.listener: Listener | None = None
         self.paused = False
+        self._listener: Listener | None = None
         self._host, self._port, self._tls = host, port, tls
         self._keepalive_s = keepalive_s
         self._connection: Connection | None = None
@@ -76,19 +77,14 @@ class Session:
             for pattern in filters
         ]).write()  # fmt: skip
 
-    # For the pipeline
+    # For the intake
 
-    def publish(self, topic: str, payload: bytes, qos: int = 1) -> bool:
-        """Send now, or as soon as the broker has room in its Receive Maximum; returns at once.
-
-        False when dropped (no connection, outbox full): nothing is kept over a reconnect, since whoever needs a receipt
-        resends.
-        """
-        connection = self._connection
-        if connection is None or connection.outbox is None or (qos == 0 and connection.congested):
-            self.counters.publishes_dropped += 1
-            return False
-        return connection.outbox.publish(topic, payload, qos)
+    def report_to(self, listener: Listener) -> None:
+        """Whoever reads from now on; begins without pending messages."""
+        self._listener = listener
+        self.pending = self.pending_bytes = 0
+        self.unready = _NOT_YET
+        self.resume()
 
     def acknowledge(self, generation: int, packet_ids: Sequence[int]) -> None:
         """PUBACK these, if the connection that delivered them still stands; `Intake.ack` calls this in order."""
@@ -113,6 +109,26 @@ class Session:
             self.paused = False
             if self._connection is not None:
                 self._connection.resume()
+
+    # For the pipeline
+
+    def publish(self, topic: str, payload: bytes, qos: int = 1) -> bool:
+        """Send now, or as soon as the broker has room in its Receive Maximum; returns at once.
+
+        False when dropped (no connection, outbox full): nothing is kept over a reconnect, since whoever needs a receipt
+        resends.
+        """
+        connection = self._connection
+        if connection is None or connection.outbox is None or (qos == 0 and connection.congested):
+            self.counters.publishes_dropped += 1
+            return False
+        return connection.outbox.publish(topic, payload, qos)
+
+    @property
+    def unacknowledged_publishes(self) -> int:
+        """Messages from `publish` that the broker does not have yet, as far as we know."""
+        outbox = self._connection.outbox if self._connection is not None else None
+        return outbox.unacknowledged if outbox is not None else 0
 
     # The life of the session
 
@@ -198,8 +214,8 @@ class Session:
         self.counters.received += len(messages)
         self.counters.received_bytes += payload_bytes
         self.queue.extend(messages)
-        if self.listener is not None:
-            self.listener.arrived(self, len(messages), payload_bytes + OVERHEAD_BYTES * len(messages))
+        if self._listener is not None:
+            self._listener.arrived(self, len(messages), payload_bytes + OVERHEAD_BYTES * len(messages))
 
     # Inside
 
@@ -212,8 +228,8 @@ class Session:
         size_bytes = sum(message.size_bytes for message in self.queue)
         self.queue.clear()
         self.counters.forgotten += messages
-        if self.listener is not None:
-            self.listener.forgotten(self, messages, size_bytes)
+        if self._listener is not None:
+            self._listener.forgotten(self, messages, size_bytes)
 
     def _not_ready(self, reason: str) -> None:
         """Said once in the log for as long as the reason stays the same."""
