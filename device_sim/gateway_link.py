@@ -6,7 +6,6 @@ their PUBACK. Neither survives this program; a real gateway keeps both in flash.
 
 import asyncio
 import contextlib
-import random
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,8 +16,8 @@ from typing import Any
 
 import aiomqtt
 import structlog
-from paho.mqtt.reasoncodes import ReasonCode
 
+from device_sim.backoff import Backoff
 from device_sim.outbox import Entry, Outbox
 from device_sim.shelf import Parcel, Shelf
 from gateway.wire import (
@@ -40,11 +39,6 @@ log = structlog.get_logger()
 
 _KEEPALIVE_S = 30
 _TICK_S = 0.25
-_FIRST_PAUSE_S = 0.5
-_LONGEST_PAUSE_S = 30.0
-#: Somebody else uses our credential just now (one scenario played by hand beside the demo): let him finish.
-_PAUSE_AFTER_TAKE_OVER_S = 10.0
-_SESSION_TAKEN_OVER = 0x8E
 #: Below the 20 that a broker grants by default, so that an alarm never queues behind readings.
 _READINGS_IN_FLIGHT = 16
 
@@ -87,7 +81,7 @@ class GatewayLink:
         clock: Callable[[], datetime] = utc_now,
         outbox: Outbox | None = None,
         shelf: Shelf | None = None,
-        longest_pause_s: float = _LONGEST_PAUSE_S,
+        backoff: Backoff | None = None,
     ) -> None:
         """`clock` is the devices' own clock (aware UTC)."""
         self.account = account
@@ -97,7 +91,8 @@ class GatewayLink:
         self.shelf = Shelf() if shelf is None else shelf
         self.connected = asyncio.Event()
         self.connections = 0
-        self._longest_pause_s = longest_pause_s
+        self._backoff = backoff or Backoff()
+        self._connected_s: float | None = None
         self._client: _Client | None = None
         self._has_mains = asyncio.Event()
         self._has_mains.set()
@@ -147,22 +142,20 @@ class GatewayLink:
 
     async def run(self) -> None:
         """Keep the connection up until cancelled; then disconnect politely, so that no last will is sent."""
-        pause_s = _FIRST_PAUSE_S
         away = False
         while True:
             await self._has_mains.wait()
+            self._connected_s = None
             try:
                 async with self._connection() as client:
-                    away, pause_s = False, _FIRST_PAUSE_S
+                    away = False
                     await self._serve(client)
             except* aiomqtt.MqttError as errors:
                 if not away:
-                    log.warning("gateway_disconnected", gateway=self.account.gateway, error=str(errors.exceptions[0]))
+                    log.warning("gateway_disconnected", gateway=self.account.gateway, error=_why(errors))
                 away = True
-                if _taken_over(errors):
-                    pause_s = _PAUSE_AFTER_TAKE_OVER_S
-            await asyncio.sleep(min(pause_s, self._longest_pause_s) * random.uniform(0.5, 1.0))
-            pause_s = min(pause_s * 2, self._longest_pause_s)
+            held_s = 0.0 if self._connected_s is None else time.monotonic() - self._connected_s
+            await asyncio.sleep(self._backoff.pause_s(held_s))
 
     @contextlib.asynccontextmanager
     async def _connection(self) -> AsyncIterator["_Client"]:
@@ -190,6 +183,7 @@ class GatewayLink:
             log.info("gateway_connected", gateway=gateway, republished=again, alarms_pending=len(self.outbox))
             self.publish(Lane.HEALTH, GATEWAY_ITSELF, self.message(HealthType.ONLINE, True))
             self._client = client
+            self._connected_s = now_s
             self.connected.set()
             try:
                 yield client
@@ -283,9 +277,10 @@ class _Client(aiomqtt.Client):
             self._disconnected.exception()
 
 
-def _taken_over(errors: BaseExceptionGroup[aiomqtt.MqttError]) -> bool:
-    codes = [error.rc for error in errors.exceptions if isinstance(error, aiomqtt.MqttCodeError)]
-    return any(isinstance(code, ReasonCode) and code.value == _SESSION_TAKEN_OVER for code in codes)
+def _why(errors: BaseExceptionGroup[aiomqtt.MqttError]) -> str:
+    """The broker's own word where there is one: aiomqtt hangs it behind the error of whoever was waiting."""
+    first = errors.exceptions[0]
+    return str(first.__cause__ or first)
 
 
 def _base36(number: int) -> str:

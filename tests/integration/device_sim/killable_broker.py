@@ -85,5 +85,5 @@ class Backend:
 async def eventually(happened: Callable[[], object], within_s: float = 15.0) -> None:
     """Wait until a condition holds; fail when it does not in time."""
     async with asyncio.timeout(within_s):
-        while not happened():  # noqa: ASYNC110  any condition, not only one that sets an event
+        while not happened():
             await asyncio.sleep(0.02)

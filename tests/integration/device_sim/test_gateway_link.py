@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from killable_broker import Backend, KillableBroker, eventually
 
+from device_sim.backoff import Backoff
 from device_sim.gateway_link import Account, GatewayLink
 from device_sim.outbox import Outbox
 from gateway.wire import Command, Lane, Status, command_topic, decode
@@ -17,7 +18,7 @@ GATEWAY = "gw-link"
 async def link(killable_broker: KillableBroker) -> AsyncIterator[GatewayLink]:
     """A connected gateway that resends a hundred times faster than a real one."""
     account = Account(killable_broker.host, killable_broker.port, GATEWAY, "")
-    link = GatewayLink(account, outbox=Outbox(resend_s=(0.05, 0.2)), longest_pause_s=0.2)
+    link = GatewayLink(account, outbox=Outbox(resend_s=(0.05, 0.2)), backoff=Backoff(longest_s=0.2))
     task = asyncio.create_task(link.run())
     await asyncio.wait_for(link.connected.wait(), 10)
     yield link

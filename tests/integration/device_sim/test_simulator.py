@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from killable_broker import Backend, KillableBroker, eventually
 
+from device_sim.backoff import Backoff
 from device_sim.fleet import read_fleet
 from device_sim.gateway_link import Account, GatewayLink
 from device_sim.home import Home
@@ -91,6 +92,14 @@ async def test_one_scenario_is_played_in_the_home_that_is_named(backend: Backend
     assert (device, message.type, message.value) == ("h0002-button", "sos", True)
 
 
+async def test_a_scenario_played_beside_the_demo_gets_the_line_and_its_receipt(
+    backend: Backend, fleet_file: Path, home: Home
+) -> None:
+    await asyncio.wait_for(play_scenario(fleet_file, "sos", home.name), 20)
+    assert backend.of("alarm", "sos")
+    await asyncio.wait_for(home.link.connected.wait(), 20)
+
+
 async def test_a_fall_is_cancelled_by_the_wearer(backend: Backend, home: Home) -> None:
     await asyncio.wait_for(fall_then_cancel(home, after=timedelta(seconds=0.1)), 10)
     alarms = of_gateway(backend, home.name, Lane.ALARM)
@@ -126,7 +135,9 @@ async def test_a_recorded_home_passes_through_the_broker_to_the_last_line_althou
     folder = RECORDINGS / "homes" / "kasteren_A"
     if not folder.is_dir() and not os.environ.get("CI"):
         pytest.skip(f"no recording at {folder}; set CAREBED_RECORDINGS")
-    link = GatewayLink(Account(killable_broker.host, killable_broker.port, "gw-replay", ""), longest_pause_s=0.2)
+    link = GatewayLink(
+        Account(killable_broker.host, killable_broker.port, "gw-replay", ""), backoff=Backoff(longest_s=0.2)
+    )
     line = asyncio.create_task(link.run())
     frames = 0
 
