@@ -28,6 +28,7 @@ export class OnCall {
   readonly #parts: OnCallParts;
   readonly #line: LiveLine;
   #heardMs = performance.now();
+  #lineToken = "";
   #stops: (() => void)[] = [];
 
   constructor(me: Me, api: Api, parts: OnCallParts) {
@@ -39,7 +40,7 @@ export class OnCall {
       onEvent: (event) => this.#take(event),
       onState: (state) => this.board.lineIs(state, performance.now() - this.#heardMs),
       // The token or the rights have ended: only a fresh token tells which, and a refused one leads to the form.
-      onEnd: () => parts.session.refresh().catch(() => undefined),
+      onEnd: () => parts.session.refresh(this.#lineToken).catch(() => undefined),
       onHeard: () => (this.#heardMs = performance.now()),
       everyTick: parts.ticker.listen,
     });
@@ -74,7 +75,8 @@ export class OnCall {
     document.title = this.#parts.language.words().brand;
   }
 
-  #connect(lastEventId: string, signal: AbortSignal): Promise<Response> {
+  async #connect(lastEventId: string, signal: AbortSignal): Promise<Response> {
+    this.#lineToken = await this.#parts.session.accessToken();
     return this.api.open("/live", { lastEventId, signal });
   }
 

@@ -26,7 +26,7 @@ export function HomePicker({ api, chosen, onChoose }: { api: Api; chosen: Home |
             <input type="radio" name="home" value={home.id} checked={chosen?.id === home.id} onChange={() => onChoose(home)} />
             <Icon name="place" />
             <span>
-              <strong>{home.name}</strong>
+              <strong>{[home.name, ...(home.residents ?? []).map((one) => one.name)].join(" · ")}</strong>
               <span className="dim">{[home.address, home.area_name].filter(Boolean).join(" · ")}</span>
             </span>
           </label>

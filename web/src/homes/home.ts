@@ -4,4 +4,5 @@ export interface Home {
   name: string;
   address: string | null;
   area_name: string | null;
+  residents?: { id: string; name: string }[];
 }

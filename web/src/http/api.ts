@@ -1,5 +1,5 @@
 import type { Session } from "../session/session";
-import { problemOf, Refused, SignedOut, Unanswered } from "./problem";
+import { Refused, SignedOut, Unanswered } from "./problem";
 
 const ANSWER_WITHIN_MS = 10_000;
 
@@ -26,7 +26,7 @@ export class Api {
   /** The JSON answer. Throws `Refused` (an error status), `Unanswered` (none came) or `SignedOut`. */
   async json<T>(path: string, call: Call = {}): Promise<T> {
     const response = await this.open(path, { signal: AbortSignal.timeout(ANSWER_WITHIN_MS), ...call });
-    if (!response.ok) throw new Refused(response.status, await problemOf(response));
+    if (!response.ok) throw await Refused.from(response);
     return await (response.json() as Promise<T>).catch(() => {
       throw new Unanswered(); // cut off in the middle
     });
@@ -34,17 +34,18 @@ export class Api {
 
   /** The response itself, whatever its status; a token that has run out is refreshed once. */
   async open(path: string, call: Call = {}): Promise<Response> {
-    const response = await this.#send(path, call);
+    const token = await this.#session.accessToken();
+    const response = await this.#send(path, call, token);
     if (response.status !== 401) return response;
-    await this.#session.refresh();
-    const again = await this.#send(path, call);
+    await this.#session.refresh(token);
+    const again = await this.#send(path, call, await this.#session.accessToken());
     if (again.status !== 401) return again;
     this.#session.signOut("ended");
     throw new SignedOut();
   }
 
-  async #send(path: string, call: Call): Promise<Response> {
-    const headers = new Headers({ Authorization: `Bearer ${await this.#session.accessToken()}` });
+  async #send(path: string, call: Call, token: string): Promise<Response> {
+    const headers = new Headers({ Authorization: `Bearer ${token}` });
     if (call.body !== undefined) headers.set("Content-Type", "application/json");
     if (call.idempotencyKey) headers.set("Idempotency-Key", call.idempotencyKey);
     if (call.lastEventId) headers.set("Last-Event-ID", call.lastEventId);

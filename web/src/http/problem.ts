@@ -10,11 +10,19 @@ export interface Problem {
 export class Refused extends Error {
   readonly status: number;
   readonly problem: Problem;
+  /** Seconds after which it may be tried again, where the server said so. */
+  readonly retryAfterS: number | null;
 
-  constructor(status: number, problem: Problem) {
+  constructor(status: number, problem: Problem, retryAfterS: number | null = null) {
     super(problem.detail ?? problem.title ?? `HTTP ${status}`);
     this.status = status;
     this.problem = problem;
+    this.retryAfterS = retryAfterS;
+  }
+
+  static async from(response: Response): Promise<Refused> {
+    const retryAfter = Number(response.headers.get("Retry-After") ?? NaN);
+    return new Refused(response.status, await problemOf(response), Number.isFinite(retryAfter) ? retryAfter : null);
   }
 }
 
@@ -25,7 +33,7 @@ export class Unanswered extends Error {}
 export class SignedOut extends Error {}
 
 /** Reads whatever body an error came with; a proxy's HTML page counts as no details. */
-export async function problemOf(response: Response): Promise<Problem> {
+async function problemOf(response: Response): Promise<Problem> {
   try {
     const body: unknown = await response.json();
     return typeof body === "object" && body !== null ? (body as Problem) : {};

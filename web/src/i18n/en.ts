@@ -17,6 +17,7 @@ export const en = {
     busy: "Signing in …",
     wrong: "Login or password is wrong.",
     unanswered: "The server does not answer. Alarms are not shown here now: use the telephone.",
+    wait: (seconds: number) => `Too many failed attempts. Wait ${seconds} s, then try again.`,
     refused: (status: number) => `The server refused to sign you in (${status}). Try again, or call the platform operator.`,
     ended: "Your session has ended and could not be renewed. Sign in again: until then no alarms are shown here.",
     byHand: "You are signed out.",

@@ -15,6 +15,7 @@ export const zh: Dictionary = {
     busy: "正在登录…",
     wrong: "账号或密码不正确。",
     unanswered: "服务器没有响应，此处暂时看不到报警：请使用电话。",
+    wait: (seconds) => `失败次数过多。请等待 ${seconds} 秒后重试。`,
     refused: (status) => `服务器拒绝登录（${status}）。请重试，或联系平台运维人员。`,
     ended: "登录已失效且无法续期。请重新登录：在此之前，此处不显示报警。",
     byHand: "您已退出登录。",

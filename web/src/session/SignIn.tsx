@@ -57,5 +57,6 @@ export function SignIn({ parts }: { parts: Parts }) {
 function sentence(problem: unknown, { signIn }: Dictionary): string {
   if (problem === "missing") return signIn.missing;
   if (!(problem instanceof Refused)) return signIn.unanswered;
+  if (problem.status === 429) return signIn.wait(problem.retryAfterS ?? 30);
   return [400, 401, 422].includes(problem.status) ? signIn.wrong : signIn.refused(problem.status);
 }

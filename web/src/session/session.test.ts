@@ -20,6 +20,7 @@ describe("a session", () => {
   let answer: () => Response | Promise<Response>;
   let storage: Storage;
   let issued: number;
+  let signedOut: string[];
 
   const tokens = (): Response => {
     issued += 1;
@@ -27,10 +28,11 @@ describe("a session", () => {
   };
   const start = (): Session =>
     new Session({
-      fetch: (async (_url, init) => {
+      fetch: (async (url: string, init?: RequestInit) => {
+        if (url === "/api/v1/auth/sign-out") return signedOut.push(new Headers(init!.headers).get("Authorization")!);
         asked.push(Object.fromEntries(init!.body as URLSearchParams));
         return await answer();
-      }) as typeof fetch,
+      }) as unknown as typeof fetch,
       storage,
       nowMs: () => nowMs,
     });
@@ -39,6 +41,7 @@ describe("a session", () => {
     nowMs = 1_000_000;
     asked = [];
     issued = 0;
+    signedOut = [];
     answer = tokens;
     storage = new MemoryStorage();
   });
@@ -77,6 +80,23 @@ describe("a session", () => {
     const session = start();
     await session.signIn("operator", "secret");
     nowMs += 601_000;
+    expect(await session.accessToken()).toBe("a2");
+  });
+
+  it("tells the server when somebody signs out", async () => {
+    const session = start();
+    await session.signIn("operator", "secret");
+    session.signOut();
+    expect(signedOut).toEqual(["Bearer a1"]);
+    expect(start().get().signedIn).toBe(false);
+  });
+
+  it("does not refresh again for a token that has been replaced already", async () => {
+    const session = start();
+    await session.signIn("operator", "secret");
+    await session.refresh("a1");
+    await session.refresh("a1");
+    expect(asked.length).toBe(2);
     expect(await session.accessToken()).toBe("a2");
   });
 

@@ -1,5 +1,5 @@
 import { Store } from "../app/store";
-import { problemOf, Refused, SignedOut, Unanswered } from "../http/problem";
+import { Refused, SignedOut, Unanswered } from "../http/problem";
 import { dueForRefresh, expired, loadTokens, saveTokens, tokensFrom, type TokenAnswer, type Tokens } from "./tokens";
 
 /** Why the sign-in form is shown: nobody has signed in yet, signed out by hand, or the session could not go on. */
@@ -8,6 +8,7 @@ export type SignedOutReason = "first" | "by_hand" | "ended";
 export type SessionState = { signedIn: true } | { signedIn: false; reason: SignedOutReason };
 
 const TOKEN_URL = "/api/v1/auth/token";
+const SIGN_OUT_URL = "/api/v1/auth/sign-out";
 const ANSWER_WITHIN_MS = 10_000;
 /** After a refresh that got no answer: the next try. */
 const RETRY_MS = 5_000;
@@ -38,7 +39,9 @@ export class Session extends Store<SessionState> {
     this.set({ signedIn: true });
   }
 
+  /** Forgets the tokens here at once; signed out by hand, the server is told to forget them too. */
   signOut(reason: SignedOutReason = "by_hand"): void {
+    if (reason === "by_hand" && this.#tokens) this.#tellServer(this.#tokens.access_token);
     this.#keep(null);
     this.set({ signedIn: false, reason });
   }
@@ -57,8 +60,12 @@ export class Session extends Store<SessionState> {
     this.refresh().catch(() => undefined); // no answer: the next tick tries again; refused: the state says so
   }
 
-  /** One refresh at a time, whoever asks. A refusal ends the session; no answer leaves it as it is. */
-  refresh(): Promise<void> {
+  /**
+   * One refresh at a time, whoever asks. A refusal ends the session; no answer leaves it as it is.
+   * `used`: the access token that the server would not have; nothing is to do if a newer one is here already.
+   */
+  refresh(used?: string): Promise<void> {
+    if (used !== undefined && this.#tokens && this.#tokens.access_token !== used) return Promise.resolve();
     this.#refreshing ??= this.#refresh().finally(() => (this.#refreshing = null));
     return this.#refreshing;
   }
@@ -87,8 +94,14 @@ export class Session extends Store<SessionState> {
       .catch(() => {
         throw new Unanswered();
       });
-    if (!response.ok) throw new Refused(response.status, await problemOf(response));
+    if (!response.ok) throw await Refused.from(response);
     return tokensFrom((await response.json()) as TokenAnswer, this.#parts.nowMs());
+  }
+
+  #tellServer(token: string): void {
+    const headers = { Authorization: `Bearer ${token}` };
+    // Nobody waits for it: unanswered, the tokens run out by themselves.
+    this.#parts.fetch(SIGN_OUT_URL, { method: "POST", headers, keepalive: true }).catch(() => undefined);
   }
 
   #keep(tokens: Tokens | null): void {
