@@ -187,7 +187,8 @@ class Session:
     # What the connection reports
 
     def opened(self, connection: Connection, connack: ConnAckPacket) -> None:
-        """CONNACK: the session is ours. Subscribing again is harmless, and needed where the broker forgot us."""
+        """CONNACK: the session is ours, with its subscription if the broker kept it. Subscribing again is harmless; a
+        SUBACK may stand behind the whole backlog, so readiness does not wait for it."""
         self._connection = connection
         self.counters.connects += 1
         if not connack.session_present and self.counters.connects > 1:
@@ -198,6 +199,8 @@ class Session:
         if self.paused:
             connection.pause()
         connection.write(self._subscribe)
+        if connack.session_present:
+            self._ready(connection)
 
     def subscribed(self, connection: Connection, refused: int) -> None:
         """SUBACK: ready, unless the broker refuses a filter (then asked again with every PINGREQ)."""
@@ -205,9 +208,8 @@ class Session:
             return
         if refused:
             self._not_ready(f"the broker refused {refused} subscriptions: check its access list")
-        elif self.unready is not None:
-            self.unready = None
-            log.info("mqtt_session_ready", session=self.username, connection=connection.generation)
+        else:
+            self._ready(connection)
 
     def arrived(self, messages: list[Incoming], payload_bytes: int) -> None:
         """Messages of the current connection, in order."""
@@ -230,6 +232,11 @@ class Session:
         self.counters.forgotten += messages
         if self._listener is not None:
             self._listener.forgotten(self, messages, size_bytes)
+
+    def _ready(self, connection: Connection) -> None:
+        if self.unready is not None:
+            self.unready = None
+            log.info("mqtt_session_ready", session=self.username, connection=connection.generation)
 
     def _not_ready(self, reason: str) -> None:
         """Said once in the log for as long as the reason stays the same."""

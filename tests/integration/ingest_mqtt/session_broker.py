@@ -81,7 +81,7 @@ class Broker:
 async def until(condition: Callable[[], bool], timeout_s: float = 20) -> None:
     """Poll until true; fail after `timeout_s`."""
     async with asyncio.timeout(timeout_s):
-        while not condition():  # noqa: ASYNC110 - plain counters have no event to wait for
+        while not condition():
             await asyncio.sleep(0.005)
 
 
