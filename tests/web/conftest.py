@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from on_call_page import OnCallPage
 from playwright.async_api import Browser, async_playwright
-from stand_in import DIST, StandIn, stand_in
+
+from tests.web.on_call_page import OnCallPage
+from tests.web.stand_in import DIST, StandIn, stand_in
 
 ROOT = Path(__file__).resolve().parents[2]
 

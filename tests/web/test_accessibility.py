@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-from on_call_page import OnCallPage
 from playwright.async_api import expect
-from stand_in import WEB, StandIn, alarm_of, response_of
+
+from tests.web.on_call_page import OnCallPage
+from tests.web.stand_in import WEB, StandIn, alarm_of, response_of
 
 AXE = WEB / "node_modules" / "axe-core" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]

@@ -2,9 +2,10 @@
 
 import time
 
-from on_call_page import PHONE, OnCallPage
 from playwright.async_api import Browser, expect
-from stand_in import StandIn, alarm_of, response_of
+
+from tests.web.on_call_page import PHONE, OnCallPage
+from tests.web.stand_in import StandIn, alarm_of, response_of
 
 
 async def test_a_move_is_refused_or_unanswered_and_never_shown_as_done(desk: OnCallPage, board: StandIn) -> None:

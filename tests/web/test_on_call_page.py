@@ -5,11 +5,11 @@ import re
 import signal
 import time
 
-from gateway_at_home import GatewayAtHome
-from on_call_page import OnCallPage
 from playwright.async_api import Locator, expect
 
 from tests.house import House
+from tests.web.gateway_at_home import GatewayAtHome
+from tests.web.on_call_page import OnCallPage
 
 SEEN_WITHIN_MS = 5_000
 
@@ -143,3 +143,17 @@ async def test_the_board_speaks_chinese(desk: OnCallPage, system: House) -> None
     await desk.press("a")
     await expect_state(row, "acknowledged")
     await expect(row).to_contain_text("已接警")
+
+
+async def test_the_api_dies_and_the_board_says_so_at_once(desk: OnCallPage, system: House) -> None:
+    await sign_in(desk, system)
+    os.kill(system.pid("api"), signal.SIGKILL)
+    await expect(desk.banner).to_be_visible(timeout=2_000)
+    await expect(desk.page.locator("body")).to_have_attribute("data-ringing", "lost")
+    alarm_id = await GatewayAtHome(system.ready, -5).press()
+    await expect(desk.banner).to_have_count(0, timeout=30_000)
+    row = desk.alarm(alarm_id)
+    await expect(row).to_be_visible()
+    await desk.choose(row)
+    await desk.press("a")
+    await expect_state(row, "acknowledged")

@@ -1,9 +1,9 @@
 import { useEffect, useRef } from "react";
 import { useStore } from "../app/store";
 import { secondsSince, spanOf } from "../clock/countdown";
-import { useNow } from "../clock/use-now";
+import { useAtNow } from "../clock/use-now";
 import { Icon, iconOfKind } from "../icons/Icon";
-import { clockTime, dayAndTime, useLanguage, useWords } from "../i18n/language";
+import { dayAndTime, useLanguage, useWords } from "../i18n/language";
 import { isOpen, isUnanswered, type Alarm } from "./alarm";
 import type { Board } from "./board";
 import { Countdown } from "./Countdown";
@@ -74,7 +74,7 @@ export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
             <span className="dim">{words.card.owner}</span> {ownerOf(alarm, words.card.station)}
             {isOpen(alarm) && <span className="dim"> · {words.card.step(alarm.step)}</span>}
           </p>
-          <ResponseList responses={alarm.responses} />
+          <ResponseList responses={alarm.responses} isOver={!isOpen(alarm)} />
         </div>
       </div>
       <div className="card-time">
@@ -112,15 +112,14 @@ function Marks({ board, alarm, called }: { board: Board; alarm: Alarm; called: b
 function Closed({ alarm }: { alarm: Alarm }) {
   const { card } = useWords();
   const language = useLanguage();
-  const now = useNow();
-  if (!alarm.closed_at) return null;
-  const span = secondsSince(alarm.closed_at, now) < 86_400 ? clockTime(alarm.closed_at) : dayAndTime(alarm.closed_at, now, language);
-  return <p className="since">{card.closedAt(span)}</p>;
+  const time = useAtNow((now) => (alarm.closed_at === null ? null : dayAndTime(alarm.closed_at, now, language)));
+  return time && <p className="since">{card.closedAt(time)}</p>;
 }
 
 export function Since({ alarm }: { alarm: Alarm }) {
   const words = useWords();
-  return <span className="since">{words.card.raised(words.span(spanOf(secondsSince(alarm.raised_at, useNow()))))}</span>;
+  const seconds = useAtNow((now) => secondsSince(alarm.raised_at, now));
+  return <span className="since">{words.card.raised(words.span(spanOf(seconds)))}</span>;
 }
 
 function ownerOf(alarm: Alarm, desk: string): string {

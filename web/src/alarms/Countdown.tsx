@@ -1,5 +1,5 @@
 import { digits, secondsUntil } from "../clock/countdown";
-import { useNow } from "../clock/use-now";
+import { useAtNow } from "../clock/use-now";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
 import { Since } from "./AlarmCard";
@@ -10,7 +10,7 @@ const SOON_S = 15;
 /** Seconds to the next deadline, running down on the server's clock; an overdue one counts up, in red. */
 export function Countdown({ alarm }: { alarm: Alarm }) {
   const words = useWords();
-  const left = secondsUntil(alarm.deadline_at, useNow());
+  const left = useAtNow((now) => secondsUntil(alarm.deadline_at, now));
   const pace = left === null ? "none" : left < 0 ? "overdue" : left <= SOON_S ? "soon" : "calm";
   return (
     <div className="countdown" data-pace={pace} role="timer" aria-live="off">

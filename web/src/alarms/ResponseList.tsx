@@ -13,7 +13,7 @@ const ICON: Record<ResponseState, IconName> = {
 };
 
 /** Who was called and how each answered, with the time of the last word. */
-export function ResponseList({ responses }: { responses: readonly Response[] }) {
+export function ResponseList({ responses, isOver }: { responses: readonly Response[]; isOver: boolean }) {
   const words = useWords();
   if (responses.length === 0) return null;
   return (
@@ -23,7 +23,8 @@ export function ResponseList({ responses }: { responses: readonly Response[] }) 
         return (
           <li key={response.staff} className="response" data-response={response.state}>
             <Icon name={ICON[response.state] ?? "person"} />
-            <strong>{response.name}</strong> {words.responseStates[response.state] ?? response.state}
+            <strong>{response.name}</strong>{" "}
+            {isOver && response.state === "called" ? words.card.didNotAnswer : (words.responseStates[response.state] ?? response.state)}
             {at && <span className="dim"> {clockTime(at)}</span>}
           </li>
         );

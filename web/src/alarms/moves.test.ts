@@ -53,7 +53,7 @@ describe("the moves a person may make", () => {
 
   it("leaves a closed alarm to be reopened by the desk", () => {
     const closed = exampleAlarm({ state: "resolved", outcome: "test", closed_at: "2026-11-22T04:05:00Z" });
-    expect(permittedMoves(closed, operator, "me")).toEqual(["comment", "reopen"]);
+    expect(permittedMoves(closed, operator, "me")).toEqual(["reopen", "comment"]);
     expect(permittedMoves(closed, person("caregiver"), "me")).toEqual(["comment"]);
   });
 });

@@ -12,8 +12,8 @@ export const MOVES = [
   "hand-back",
   "decline",
   "escalate",
-  "comment",
   "reopen",
+  "comment",
 ] as const;
 
 export type Move = (typeof MOVES)[number];
@@ -52,7 +52,7 @@ const ACTIVE: ReadonlySet<ResponseState> = new Set<ResponseState>(["accepted", "
 export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] {
   if (me.role === "supervisor") return [];
   const atDesk = me.role !== "caregiver";
-  if (!isOpen(alarm)) return atDesk ? ["comment", "reopen"] : ["comment"];
+  if (!isOpen(alarm)) return atDesk ? ["reopen", "comment"] : ["comment"];
   const own = stateOf(alarm, me.id);
   const moves = responderMoves(stateOf(alarm, responder));
   moves.add("comment");

@@ -1,5 +1,5 @@
 import { clockTime, useWords } from "../i18n/language";
-import { useNow } from "../clock/use-now";
+import { useAtNow } from "../clock/use-now";
 import { Icon } from "../icons/Icon";
 import { Banner } from "../live/Banner";
 import type { Parts } from "./App";
@@ -48,5 +48,5 @@ export function Header({ parts, onCall }: { parts: Parts; onCall: OnCall }) {
 }
 
 function Clock() {
-  return <time className="header-clock">{clockTime(useNow())}</time>;
+  return <time className="header-clock">{useAtNow(clockTime)}</time>;
 }

@@ -1,16 +1,15 @@
-import { createContext, useContext, useEffect, useState } from "react";
+import { createContext, useContext, useSyncExternalStore } from "react";
 import type { ServerClock } from "./server-clock";
 import type { Ticker } from "./ticker";
 
 export const ClockContext = createContext<{ clock: ServerClock; ticker: Ticker } | null>(null);
 
-/** The server's clock, in whole seconds (as milliseconds): renders again when the second changes. */
-export function useNow(): number {
+/**
+ * A number or string that depends on the server's time (milliseconds). Looked at with every tick; renders again only
+ * when it has changed, so that a board of hundreds of running seconds stays cheap.
+ */
+export function useAtNow<T extends number | string | null>(compute: (nowMs: number) => T): T {
   const parts = useContext(ClockContext);
-  if (!parts) throw new Error("useNow needs a ClockContext around it");
-  const { clock, ticker } = parts;
-  const second = (): number => Math.floor(clock.nowMs() / 250) * 250;
-  const [now, setNow] = useState(second);
-  useEffect(() => ticker.listen(() => setNow(second())), [clock, ticker]);
-  return now;
+  if (!parts) throw new Error("useAtNow needs a ClockContext around it");
+  return useSyncExternalStore(parts.ticker.listen, () => compute(parts.clock.nowMs()));
 }

@@ -92,6 +92,7 @@ export const en = {
     stationLabel: "Station",
     outcome: "Outcome",
     responses: "Called",
+    didNotAnswer: "did not answer",
     why: "Why",
     details: "Details",
     closeDetails: "Back to the list",

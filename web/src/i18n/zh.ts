@@ -90,6 +90,7 @@ export const zh: Dictionary = {
     stationLabel: "站点",
     outcome: "结果",
     responses: "呼叫情况",
+    didNotAnswer: "未答复",
     why: "原因",
     details: "详情",
     closeDetails: "返回列表",
