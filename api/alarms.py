@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from alerts.moves import AlarmUnknown
 from alerts.raising import raise_by_hand
@@ -52,7 +52,7 @@ async def the_alarm(conn: AsyncConnection, alarm_id: UUID) -> AlarmView:
         "the page after this one. To follow open alarms use the live stream instead of asking again."
     ),
     response_model=shapes.AlarmPage,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(401, 422, ok={200: ("A page of alarms.", "application/json", example.PAGE)}),
 )
 async def list_(
@@ -70,7 +70,7 @@ async def list_(
     operation_id="readAlarm",
     summary="Read one alarm",
     response_model=shapes.Alarm,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: ("The alarm.", "application/json", example.ALARM)}),
 )
 async def read(call: Caller, alarm_id: AlarmId) -> Response:
@@ -83,7 +83,7 @@ async def read(call: Caller, alarm_id: AlarmId) -> Response:
     summary="Read an alarm's event log",
     description="Everything that happened to it, oldest first: append-only, in commit order.",
     response_model=shapes.EventPage,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: ("A page of events.", "application/json", example.EVENTS)}),
 )
 async def events(
@@ -105,7 +105,7 @@ async def events(
     description="After a telephone call, by an operator. Joins the open alarm of the same kind at that home, if any.",
     status_code=201,
     response_model=shapes.Alarm,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(400, 401, 403, 404, 413, 415, 422, ok={201: ("The alarm.", "application/json", example.ALARM)}),
 )
 async def raise_(call: Caller, body: CallByHand, key: Key = None) -> Response:

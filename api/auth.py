@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from sqlalchemy import text
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api import example, shapes
 from api.document import answers
@@ -41,7 +41,7 @@ class SignIns:
         "refresh token works once; the tokens that it belonged to end with it."
     ),
     response_model=shapes.Tokens,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(400, 401, 413, 422, 429, ok={200: ("Signed in.", "application/json", example.TOKENS)}),
 )
 async def token(

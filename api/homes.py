@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 from pydantic import AfterValidator
 from sqlalchemy import text
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api import example, shapes
 from api.body import storable
@@ -43,7 +43,7 @@ _FIND = text("""
     summary="Find homes",
     description="By any part of the home's name, its address, a resident's name or a bed number.",
     response_model=shapes.HomePage,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(401, 422, ok={200: ("A page of homes.", "application/json", example.HOMES)}),
 )
 async def find(

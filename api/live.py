@@ -38,6 +38,12 @@ _HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 
+class EventStream(Response):
+    """Server-sent events, for the OpenAPI document."""
+
+    media_type = "text/event-stream"
+
+
 _TIME = text(f"SELECT {utc('carebed_now()')}")
 
 # Alarms that changed between two event ids, each with its last change, in that order.
@@ -58,7 +64,7 @@ _CHANGED = text("""
         "that changed since, closed ones too, follows the `open` event. An alarm may come twice: keep the higher "
         "version."
     ),
-    response_class=Response,
+    response_class=EventStream,
     responses=answers(401, 503, ok={200: ("The stream.", "text/event-stream", example.STREAM)}),
 )
 async def live(
@@ -80,7 +86,7 @@ def _number(last_event_id: str | None) -> int | None:
     return int(last_event_id)
 
 
-class LiveStream(Response):
+class LiveStream(EventStream):
     """The response that stays open. Holds no database connection while it waits."""
 
     def __init__(self, parts: Parts, principal: Principal, since: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 from sqlalchemy import text
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from api import example, shapes
 from api.document import answers
@@ -19,7 +19,7 @@ _AREA = text("SELECT name FROM area WHERE code = :code")
     operation_id="readMe",
     summary="Who am I",
     response_model=shapes.Me,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(401, ok={200: ("The person signed in.", "application/json", example.ME)}),
 )
 async def me(call: Caller) -> Response:

@@ -10,7 +10,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from alerts.moves import Hooks, Move, MoveRequest, perform
 from api import body, example, shapes
@@ -100,7 +100,7 @@ def _described(move: Move, summary: str, description: str | None = None) -> dict
         "summary": summary,
         "description": description,
         "response_model": shapes.MovedAlarm,
-        "response_class": Response,
+        "response_class": JSONResponse,
         "responses": answers(
             400, 401, 403, 404, 409, 413, 415, 422,
             ok={200: ("Done; the alarm as it is now.", "application/json", example.MOVED)},

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query
 from sqlalchemy import text
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from alerts.view import utc
 from api import example, shapes
@@ -35,7 +35,7 @@ _LIST = text(f"""
     summary="List visits",
     description="Newest first; of one alarm, or all in the caller's areas and his own.",
     response_model=shapes.VisitPage,
-    response_class=Response,
+    response_class=JSONResponse,
     responses=answers(401, 422, ok={200: ("A page of visits.", "application/json", example.VISITS)}),
 )
 async def list_(
