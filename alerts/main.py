@@ -1,5 +1,6 @@
 """The alerts process: the deadline engine with every room's handlers, and the outbox."""
 
+from alerts.channels import channels
 from alerts.firing import AlarmHandler
 from alerts.outbox import Outbox
 from alerts.webhook import Webhook
@@ -9,11 +10,6 @@ from carebed.health import serve_health
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from ingest.silence import InactivityHandler, LagHandler, OfflineHandler, arm_lag_watch
-
-
-def channels(settings: Settings) -> tuple[str, ...]:
-    """Through what people are told: the live stream always, the webhook where one is set up."""
-    return ("live", "webhook") if settings.webhook_url else ("live",)
 
 
 async def run(settings: Settings) -> None:

@@ -4,7 +4,7 @@ import json
 import ssl
 from pathlib import Path
 
-from alerts.main import channels
+from alerts.channels import channels
 from carebed.database import Database
 from carebed.errors import SettingsError
 from carebed.health import serve_health

@@ -9,7 +9,8 @@ depends_on = None
 
 # Invariant 2. Deferred: one transaction writes alarm and deadline in any order, and is judged at its commit.
 _ONE_DEADLINE = """
-CREATE FUNCTION alarm_keeps_one_deadline() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$
+CREATE FUNCTION alarm_keeps_one_deadline() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = public AS $$
 DECLARE
     judged uuid;
     is_open boolean;

@@ -63,7 +63,7 @@ async def test_kill_9_after_a_save_keeps_sessions_and_queue(broker: EmbeddedBrok
     state.unlink(missing_ok=True)
     broker.save()
     async with asyncio.timeout(5):
-        while not state.exists():  # noqa: ASYNC110 - another process writes it
+        while not state.exists():
             await asyncio.sleep(0.01)
     os.kill(broker.pid, signal.SIGKILL)
     assert broker.child is not None

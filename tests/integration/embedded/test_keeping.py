@@ -51,7 +51,7 @@ async def _kept(tmp_path: Path, *argv: str) -> AsyncIterator[Keeper]:
 
 async def _until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - another process makes it true
+        while not condition():
             await asyncio.sleep(0.02)
 
 

@@ -56,7 +56,7 @@ async def test_kill_9_of_the_parent_ends_database_broker_and_processes(tmp_path:
     async with asyncio.timeout(10):
         for pid in pids:
             await _is_gone(pid)
-        while processes_in(tmp_path / "postgres", "postgres"):  # noqa: ASYNC110 - its backends, which are not ours
+        while processes_in(tmp_path / "postgres", "postgres"):
             await asyncio.sleep(0.02)
     # And what they left is sound: it starts at once.
     again = EmbeddedPostgres(tmp_path, free_port(), settings=FAST_AND_LOOSE)
@@ -89,7 +89,7 @@ async def test_a_child_is_stopped_in_order_and_killed_when_it_does_not_listen(tm
     log = tmp_path / "deaf.log"
     deaf = Child("deaf", own_command([sys.executable, "-c", script], signal.SIGKILL), log, {})
     async with asyncio.timeout(10):
-        while "deaf" not in deaf.log_tail():  # noqa: ASYNC110 - another process writes it
+        while "deaf" not in deaf.log_tail():
             await asyncio.sleep(0.02)
     assert not await deaf.stop(signal.SIGTERM, grace_s=0.2)
     assert deaf.returncode == -signal.SIGKILL
