@@ -7,6 +7,7 @@ import socket
 
 import uvicorn
 
+from alerts.channels import channels
 from alerts.moves import Hooks
 from api.app import create_app
 from api.hub import Hub
@@ -24,16 +25,15 @@ _POOL = 10
 
 async def run(settings: Settings) -> None:
     """Serve until asked to stop. `SettingsError`, `StartError`: what to do about it."""
-    settings.needed("api_database_url")
-    assert settings.api_database_url is not None
+    url = settings.secret("api_database_url")
     listener = _listen(settings.http_host, settings.http_port)
     _raise_file_limit()
-    database = Database(settings.api_database_url.get_secret_value(), application="carebed-api", pool_size=_POOL)
+    database = Database(url, application="carebed-api", pool_size=_POOL)
     hub = Hub(database)
     hooks = Hooks(
         on_arrival=record_arrival,
         on_departure=record_departure,
-        channels=("live", "webhook") if settings.webhook_url else ("live",),
+        channels=channels(settings),
     )
     app = create_app(Parts(database, hub, hooks), settings.web_dir)
     config = uvicorn.Config(
