@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import uuid
 from datetime import UTC, datetime
 from typing import Any
@@ -31,12 +32,13 @@ class GatewayAtHome:
         message_id = uuid.uuid4().hex
         press = {"id": message_id, "time": datetime.now(UTC).isoformat(), "type": "sos", "value": True}
         receipts: list[dict[str, Any]] = []
+        answered = threading.Event()
         client = Client(CallbackAPIVersion.VERSION2, client_id=self._id)
         client.username_pw_set(self._id, self._password)
 
         def receive(_client: Client, _userdata: object, message: MQTTMessage) -> None:
             receipts.append(json.loads(message.payload))
-            client.disconnect()
+            answered.set()
 
         def subscribe(*_: object) -> None:
             client.subscribe(f"{self._prefix}/receipt/{self._button}", qos=1)
@@ -47,7 +49,8 @@ class GatewayAtHome:
         client.on_connect, client.on_subscribe, client.on_message = subscribe, publish, receive
         client.connect(self._mqtt["host"], self._mqtt["port"])
         client.loop_start()
-        client._thread.join(RECEIPT_WITHIN_S)
+        answered.wait(RECEIPT_WITHIN_S)
+        client.disconnect()
         client.loop_stop()
         assert [one["id"] for one in receipts] == [message_id], f"no receipt for the press: {receipts}"
         assert receipts[0]["status"] == "accepted", receipts[0]

@@ -69,16 +69,14 @@ export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
           {alarm.place.address && <span className="dim">{alarm.place.address}</span>}
         </p>
         <p className="card-why">{alarm.why.text[language]}</p>
-        <div className="card-people">
-          <p>
-            <span className="dim">{words.card.owner}</span> {ownerOf(alarm, words.card.station)}
-            {isOpen(alarm) && <span className="dim"> · {words.card.step(alarm.step)}</span>}
-          </p>
-          <ResponseList responses={alarm.responses} isOver={!isOpen(alarm)} />
-        </div>
       </div>
-      <div className="card-time">
-        {isOpen(alarm) ? <Countdown alarm={alarm} /> : <Closed alarm={alarm} />}
+      <div className="card-time">{isOpen(alarm) ? <Countdown alarm={alarm} /> : <Closed alarm={alarm} />}</div>
+      <div className="card-people">
+        <p>
+          <span className="dim">{words.card.owner}</span> {ownerOf(alarm, words.card.station)}
+          {isOpen(alarm) && <span className="dim"> · {words.card.step(alarm.step)}</span>}
+        </p>
+        <ResponseList responses={alarm.responses} isOver={!isOpen(alarm)} />
         {!isSelected && isUnanswered(alarm) && next && (
           <MoveButton board={board} alarm={alarm} move={next} main onMove={onMove} />
         )}
@@ -104,7 +102,9 @@ function Marks({ board, alarm, called }: { board: Board; alarm: Alarm; called: b
         </span>
       )}
       {called && <span className="chip called">{card.calledYou}</span>}
-      {alarm.exhausted && isOpen(alarm) && <span className="chip exhausted">{card.exhausted}</span>}
+      {alarm.exhausted && isOpen(alarm) && (
+        <span className="chip exhausted">{isUnanswered(alarm) ? card.exhausted : card.allCalled}</span>
+      )}
     </>
   );
 }

@@ -1,3 +1,4 @@
+import { useEffect, useRef } from "react";
 import { useStore } from "../app/store";
 import { Icon } from "../icons/Icon";
 import { useWords } from "../i18n/language";
@@ -13,8 +14,12 @@ export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
   const trouble = state.trouble.get(alarm.id);
   const stale = state.stale.get(alarm.id);
   const sentence = trouble ? troubleSentence(trouble, words) : stale ? words.trouble.stale(plainMove(words.moves[stale])) : null;
+  const place = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (sentence) place.current?.scrollIntoView({ block: "nearest" });
+  }, [sentence]);
   return (
-    <div role="alert" className="trouble-place">
+    <div role="alert" className="trouble-place" ref={place}>
       {sentence && (
         <div className="trouble" data-trouble={trouble?.kind ?? "stale"}>
           <Icon name="urgent" />

@@ -78,6 +78,7 @@ export const en = {
     repeats: (n: number) => `pressed ${n} times`,
     signals: (n: number) => `signalled ${n} times`,
     exhausted: "Nobody answered. The ladder is at its end: act now",
+    allCalled: "Everybody on the ladder has been called",
     calledYou: "You are being called",
     step: (n: number) => (n === 0 ? "nobody called yet" : `step ${n}`),
     owner: "Held by",

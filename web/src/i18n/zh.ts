@@ -76,6 +76,7 @@ export const zh: Dictionary = {
     repeats: (n) => `已按 ${n} 次`,
     signals: (n) => `已报 ${n} 次`,
     exhausted: "无人应答，已呼叫完所有层级：请立即处置",
+    allCalled: "所有层级均已呼叫",
     calledYou: "正在呼叫您",
     step: (n) => (n === 0 ? "尚未呼叫任何人" : `第 ${n} 步`),
     owner: "负责",
