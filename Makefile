@@ -24,10 +24,10 @@ help:  ## list these commands
 setup: programs browser $(WEB_BUILT)  ## everything that use and tests need: .venv with `carebed`, broker, browser, web page
 
 demo: programs $(WEB_BUILT)  ## a district with simulated homes on http://127.0.0.1:8080 (DATA=directory)
-	exec $(BIN)/carebed up --demo --data-dir '$(DATA)'
+	@exec $(BIN)/carebed up --demo --data-dir '$(DATA)'
 
 up: programs $(WEB_BUILT)  ## all processes, with embedded database and broker, without the demo (DATA=directory)
-	exec $(BIN)/carebed up --data-dir '$(DATA)'
+	@exec $(BIN)/carebed up --data-dir '$(DATA)'
 
 test: setup lint  ## lint, web tests, then all Python tests
 	scripts/with-node npm --prefix web test

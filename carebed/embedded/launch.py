@@ -3,8 +3,8 @@
 A script of its own, run by path with the bare interpreter (`python -I -S launch.py SPEC PROGRAM ARGUMENT...`), so that
 it needs nothing but the standard library and costs 20 ms. It execs, so the program keeps this process's PID.
 SPEC is JSON: `parent` (PID), `signal` (what the kernel sends to the program when the parent dies), and optionally
-`directory` (working directory), `uid` and `gid` (whom to become), `source` and `mount` (show SOURCE at MOUNT, seen by
-this program alone).
+`directory` (working directory), `uid` and `gid` (whom to become), `source`, `mount` and `private` (show SOURCE at
+MOUNT, seen by this program alone; PRIVATE is the mount that MOUNT lies in).
 """
 
 import ctypes
@@ -29,14 +29,14 @@ def _check(result: int, what: str) -> None:
         raise OSError(f"{what} ({os.strerror(ctypes.get_errno())})")
 
 
-def _show_at(source: str, mount: str) -> None:
+def _show_at(source: str, mount: str, private: str) -> None:
     """Show `source` at `mount` in a mount namespace of our own: no mode and no mount changes for anybody else."""
     _check(
         _libc.unshare(_CLONE_NEWNS),
         f"the account cannot enter the directories above {source}, and a private mount namespace is not permitted "
         "here: choose another --data-dir",
     )
-    _check(_libc.mount(b"none", b"/", None, _MS_REC | _MS_PRIVATE, None), "cannot make the mounts private")
+    _check(_libc.mount(b"none", os.fsencode(private), None, _MS_REC | _MS_PRIVATE, None), f"{private} stays shared")
     _check(_libc.mount(os.fsencode(source), os.fsencode(mount), None, _MS_BIND | _MS_REC, None), f"cannot use {mount}")
 
 
@@ -58,7 +58,7 @@ def main() -> None:
     spec, program = json.loads(sys.argv[1]), sys.argv[2:]
     try:
         if spec.get("mount"):
-            _show_at(spec["source"], spec["mount"])
+            _show_at(spec["source"], spec["mount"], spec["private"])
         if spec.get("directory"):
             os.chdir(spec["directory"])
         # A broker needs a descriptor per gateway, the API one per listener; the soft limit is often 1,024.

@@ -33,4 +33,6 @@ def free_port() -> int:
 def require_free(port: int, what: str, option: str, host: str = "127.0.0.1") -> None:
     """Raise `StartError` naming the option when `port` cannot be listened on."""
     if not is_free(port, host):
-        raise StartError(f"Port {port} for {what} is busy or not permitted: free it, or choose another {option}.")
+        variable = "CAREBED_" + option.removeprefix("--").replace("-", "_").upper()
+        where = f"{option} ({variable})" if option.startswith("--") else option
+        raise StartError(f"Port {port} for {what} is busy or not permitted: free it, or choose another {where}.")

@@ -18,8 +18,12 @@ from carebed.embedded import launch
 from carebed.embedded.account import ServiceAccount, service_account
 from carebed.errors import StartError
 
-# Standard directories of every distribution that a service of ours needs nothing from.
-_MOUNT_POINTS = (Path("/mnt"), Path("/media"), Path("/srv"))
+# Where to show the data directory: (the mount to make private first, directories in it that no service of ours needs).
+# In a chroot, / is no mount of its own and what we show would be seen from outside; there /proc serves.
+_SPOTS = (
+    (Path("/"), (Path("/mnt"), Path("/media"), Path("/srv"))),
+    (Path("/proc"), (Path("/proc/tty"), Path("/proc/driver"))),
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Quarters:
 
     data_dir: Path
     account: ServiceAccount | None
-    mount: Path | None
+    mount: Path | None = None
+    private: Path | None = None  # the mount that `mount` lies in
 
     @classmethod
     def of(cls, data_dir: Path) -> "Quarters":
@@ -37,15 +42,17 @@ class Quarters:
         data_dir.mkdir(parents=True, exist_ok=True)
         account = service_account()
         if account is None:
-            return cls(data_dir, None, None)
+            return cls(data_dir, None)
         if not account.may(data_dir, 1):
             # The data directory itself is ours: let the account through, not look around.
             data_dir.chmod(data_dir.stat().st_mode | 0o011)
         if account.enters(data_dir):
-            return cls(data_dir, account, None)
-        for spot in _MOUNT_POINTS:
-            if spot.is_dir() and account.may(spot, 1):
-                return cls(data_dir, account, spot)
+            return cls(data_dir, account)
+        mounts = _mounts()
+        for mount, spots in _SPOTS:
+            for spot in spots if str(mount) in mounts else ():
+                if spot.is_dir() and account.may(spot, 1):
+                    return cls(data_dir, account, spot, mount)
         raise StartError(
             f"The account {account.name!r} cannot enter the directories above {data_dir}: choose another --data-dir, "
             "for example below /var/lib."
@@ -86,7 +93,7 @@ class Quarters:
         if self.account is not None:
             spec |= {"uid": self.account.uid, "gid": self.account.gid}
         if self.mount is not None:
-            spec |= {"source": str(self.data_dir), "mount": str(self.mount)}
+            spec |= {"source": str(self.data_dir), "mount": str(self.mount), "private": str(self.private)}
         return [*_bare_interpreter(), json.dumps(spec), *map(str, argv)]
 
 
@@ -105,6 +112,12 @@ def find_program(name: str) -> Path | None:
 def stat_mode(path: Path) -> int:
     """The permission bits of `path`."""
     return path.stat().st_mode & 0o7777
+
+
+def _mounts() -> set[str]:
+    """The mount points that can be seen from here."""
+    lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    return {line.split()[4] for line in lines}
 
 
 def _bare_interpreter() -> list[str]:
