@@ -1,10 +1,11 @@
 """Keeps the lists of a broker that somebody else runs (docker compose): who may log in, and who may read what.
 
-`carebed up` does this for its own broker. In compose this is a process of its own, which shares a volume and the
-process namespace with the broker's container.
+`carebed up` does this for its own broker. In compose this is a process of its own, which shares a volume with the
+broker's container.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 from pathlib import Path
@@ -20,8 +21,11 @@ from carebed.supervision import run_tasks
 class Doorkeeper:
     """Writes `passwords` and `acl` into the broker's directory and tells the broker to read them again."""
 
-    def __init__(self, directory: Path, users_file: Path, broker_pid: int) -> None:
-        """Write both lists with our own users, so that the broker can start; `users_file`: where they are kept."""
+    def __init__(self, directory: Path, users_file: Path, broker_pid: int | None = None) -> None:
+        """Write both lists with our own users, so that the broker can start.
+
+        `users_file`: where our own passwords are kept; `broker_pid`: whom to tell of changes, where nobody else does.
+        """
         self._directory = directory
         self._broker_pid = broker_pid
         self._own = {user: password_hash(password) for user, password in own_passwords(users_file).items()}
@@ -32,13 +36,13 @@ class Doorkeeper:
     def set_gateways(self, gateways: Gateways) -> None:
         """Let exactly these gateways in; those that are gone are disconnected."""
         write_atomically(self._directory / "passwords", password_lines(self._own, gateways))
-        try:
+        if self._broker_pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):  # Not up yet: it will read the file when it is.
             os.kill(self._broker_pid, signal.SIGHUP)
-        except ProcessLookupError:
-            return  # It is not up yet, and will read the file when it is.
 
 
-async def run(settings: Settings, directory: Path, broker_pid: int = 1) -> None:
+async def run(settings: Settings, directory: Path, broker_pid: int | None = None) -> None:
     """Run until SIGTERM; needs `CAREBED_DATABASE_URL` and `CAREBED_MQTT_USERS_FILE`."""
     settings.needed("database_url", "mqtt_users_file")
     assert settings.mqtt_users_file is not None

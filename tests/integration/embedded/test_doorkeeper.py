@@ -26,7 +26,7 @@ def port() -> int:
 @pytest.fixture
 async def broker(tmp_path: Path, port: int) -> AsyncIterator[Child]:
     """A Mosquitto under the deployed configuration, in one account with the doorkeeper as in compose."""
-    Doorkeeper(tmp_path, tmp_path / "users.json", broker_pid=0x7FFF_FFFF)
+    Doorkeeper(tmp_path, tmp_path / "users.json")
     files = f"{tmp_path}/"
     text = configuration(listener=f"{port} 127.0.0.1", files=files, store=files, log="stderr")
     (tmp_path / "mosquitto.conf").write_text(text + "user root\n")
