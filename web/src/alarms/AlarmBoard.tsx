@@ -1,4 +1,4 @@
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import type { SingleKeysChoice } from "../app/preferences";
 import { useStore } from "../app/store";
 import type { Api } from "../http/api";
@@ -28,11 +28,15 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
   const selected = selectedAlarm(state);
   const canRaise = board.me.role !== "caregiver" && board.me.role !== "supervisor";
 
-  const ask = (alarm: Alarm, move: Move): void => {
-    board.select(alarm.id);
-    if (move === "resolve" || move === "comment") setOpen({ kind: move, alarm });
-    else void board.move(alarm, move);
-  };
+  const ask = useCallback(
+    (alarm: Alarm, move: Move): void => {
+      board.select(alarm.id);
+      if (move === "resolve" || move === "comment") setOpen({ kind: move, alarm });
+      else void board.move(alarm, move);
+    },
+    [board],
+  );
+  const showDetails = useCallback(() => setSheet(true), []);
 
   useKeys(keysOn, (action) => {
     if (action.kind === "select") return board.selectNext(action.by);
@@ -52,7 +56,7 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
   return (
     <main className="board">
       <Toolbar board={board} onRaise={canRaise ? () => setOpen({ kind: "raise" }) : null} onHelp={() => setOpen({ kind: "help" })} />
-      <AlarmList board={board} onMove={ask} onDetails={() => setSheet(true)} />
+      <AlarmList board={board} onMove={ask} onDetails={showDetails} />
       <Details board={board} api={api} alarm={selected} sheet={sheet} onClose={() => setSheet(false)} />
       {open?.kind === "resolve" && (
         <ResolveDialog alarm={open.alarm} onClose={close} onResolve={(extra) => (close(), void board.move(open.alarm, "resolve", extra))} />

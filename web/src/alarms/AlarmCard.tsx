@@ -1,5 +1,5 @@
-import { useEffect, useRef } from "react";
-import { useStore } from "../app/store";
+import { memo, useEffect, useRef } from "react";
+import { useFrom } from "../app/store";
 import { secondsSince, spanOf } from "../clock/countdown";
 import { useAtNow } from "../clock/use-now";
 import { Icon, iconOfKind } from "../icons/Icon";
@@ -20,12 +20,14 @@ interface CardProps {
   onDetails: () => void;
 }
 
-/** One alarm: what, where, who, since when, who is on it, how long until the next step, and what can be done. */
-export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
+/**
+ * One alarm: what, where, who, since when, who is on it, how long until the next step, and what can be done.
+ * Rendered again only when something about this very alarm has changed.
+ */
+export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
   const words = useWords();
   const language = useLanguage();
-  const { selected, tab, calls, missed } = useStore(board);
-  const isSelected = selected[tab] === alarm.id;
+  const isSelected = useFrom(board, ({ selected, tab }) => selected[tab] === alarm.id);
   const title = useFocusThatFollows(isSelected, alarm);
   const kind = words.kinds[alarm.kind] ?? alarm.kind;
   const next = nextMove(permittedMoves(alarm, board.me, board.responderFor(alarm)));
@@ -57,9 +59,7 @@ export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
             {words.priorities[alarm.priority]}
           </span>
           <span className="chip state">{alarm.outcome ? words.outcomes[alarm.outcome] : words.states[alarm.state]}</span>
-          <Marks board={board} alarm={alarm} called={calls.has(alarm.id)} />
-          {missed?.appeared.includes(alarm.id) && <span className="chip strong">{words.line.missedNew}</span>}
-          {missed?.changed.includes(alarm.id) && <span className="chip strong">{words.line.missedChanged}</span>}
+          <Marks board={board} alarm={alarm} />
         </div>
         <p className="card-where">
           <strong>{alarm.place.name}</strong>
@@ -85,10 +85,13 @@ export function AlarmCard({ board, alarm, onMove, onDetails }: CardProps) {
       <TroubleNote board={board} alarm={alarm} />
     </article>
   );
-}
+});
 
-function Marks({ board, alarm, called }: { board: Board; alarm: Alarm; called: boolean }) {
-  const { card } = useWords();
+function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
+  const { card, line } = useWords();
+  const called = useFrom(board, ({ calls }) => calls.has(alarm.id));
+  const isMissed = useFrom(board, ({ missed }) => missed?.appeared.includes(alarm.id) ?? false);
+  const hasMissed = useFrom(board, ({ missed }) => missed?.changed.includes(alarm.id) ?? false);
   const language = useLanguage();
   const pressed = ["sos", "assist", "doorbell"].includes(alarm.kind);
   const times = alarm.repeats + 1;
@@ -101,6 +104,8 @@ function Marks({ board, alarm, called }: { board: Board; alarm: Alarm; called: b
           {card.late(dayAndTime(alarm.happened_at, board.clock.nowMs(), language))}
         </span>
       )}
+      {isMissed && <span className="chip strong">{line.missedNew}</span>}
+      {hasMissed && <span className="chip strong">{line.missedChanged}</span>}
       {called && <span className="chip called">{card.calledYou}</span>}
       {alarm.exhausted && isOpen(alarm) && (
         <span className="chip exhausted">{isUnanswered(alarm) ? card.exhausted : card.allCalled}</span>

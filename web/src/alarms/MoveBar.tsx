@@ -1,4 +1,4 @@
-import { useStore } from "../app/store";
+import { useFrom } from "../app/store";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
 import { responderChoices, type Board } from "./board";
@@ -15,7 +15,7 @@ interface MoveBarProps {
 /** Every move that the person here may make on the selected alarm, the one that brings it on in front. */
 export function MoveBar({ board, alarm, onMove, onDetails }: MoveBarProps) {
   const words = useWords();
-  useStore(board);
+  useFrom(board, ({ responders }) => responders.get(alarm.id)); // what is possible depends on for whom
   const moves = permittedMoves(alarm, board.me, board.responderFor(alarm));
   const main = nextMove(moves);
   return (

@@ -1,4 +1,4 @@
-import { useStore } from "../app/store";
+import { useFrom } from "../app/store";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
 import type { Board } from "./board";
@@ -18,7 +18,7 @@ interface MoveButtonProps {
  */
 export function MoveButton({ board, alarm, move, main, onMove }: MoveButtonProps) {
   const { moves: words } = useWords();
-  const underWay = useStore(board).underWay.get(alarm.id);
+  const underWay = useFrom(board, (state) => state.underWay.get(alarm.id));
   return (
     <button
       type="button"

@@ -1,5 +1,5 @@
 import { useEffect, useRef } from "react";
-import { useStore } from "../app/store";
+import { useFrom } from "../app/store";
 import { Icon } from "../icons/Icon";
 import { useWords } from "../i18n/language";
 import type { Dictionary } from "../i18n/en";
@@ -10,9 +10,8 @@ import { plainMove } from "./moves";
 /** By the alarm's row, in a sentence: why the last move does not stand as done. */
 export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
   const words = useWords();
-  const state = useStore(board);
-  const trouble = state.trouble.get(alarm.id);
-  const stale = state.stale.get(alarm.id);
+  const trouble = useFrom(board, (state) => state.trouble.get(alarm.id));
+  const stale = useFrom(board, (state) => state.stale.get(alarm.id));
   const sentence = trouble ? troubleSentence(trouble, words) : stale ? words.trouble.stale(plainMove(words.moves[stale])) : null;
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {

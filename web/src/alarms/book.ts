@@ -80,8 +80,13 @@ export function tidied(book: Book, nowMs: number, keep: string | null): Book {
   return { alarms, closedAtMs, gone };
 }
 
-export function openAlarms(book: Book): Alarm[] {
-  return [...book.alarms.values()].filter(isOpen).sort(byUrgency);
+const SORTED = new WeakMap<Book, readonly Alarm[]>();
+
+/** The open alarms, most urgent first; sorted once for each state of the book, however many ask. */
+export function openAlarms(book: Book): readonly Alarm[] {
+  const sorted = SORTED.get(book) ?? [...book.alarms.values()].filter(isOpen).sort(byUrgency);
+  SORTED.set(book, sorted);
+  return sorted;
 }
 
 export function justClosed(book: Book): Alarm[] {

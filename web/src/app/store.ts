@@ -26,3 +26,8 @@ export class Store<T> {
 export function useStore<T>(store: Store<T>): T {
   return useSyncExternalStore(store.subscribe, store.get);
 }
+
+/** One part of a store's value; renders again only when that part has changed. `pick` must not make new objects. */
+export function useFrom<T, P>(store: Store<T>, pick: (value: T) => P): P {
+  return useSyncExternalStore(store.subscribe, () => pick(store.get()));
+}
