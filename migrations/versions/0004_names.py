@@ -1,4 +1,7 @@
-"""What comes with an alarm that one may see: the names of who answers it, its station, and its home, found quickly."""
+"""What comes with an alarm that one may see: the names of who answers it, its station, and its home, found quickly.
+
+And what a sign-out needs.
+"""
 
 from alembic import op
 
@@ -32,12 +35,14 @@ _STATEMENTS = (
     GRANT EXECUTE ON FUNCTION name_of_staff(uuid), name_of_station(uuid) TO carebed_api, carebed_engine;
     GRANT EXECUTE ON FUNCTION my_called_homes() TO carebed_api;
     """,
+    # Row-level security shows a session to its owner only, who signs out by the hash of his token.
+    "GRANT SELECT (access_hash) ON staff_session TO carebed_api",
     "ALTER POLICY api_scope ON home USING (in_scope(area_code) OR id IN (SELECT my_called_homes()))",
 )
 
 
 def upgrade() -> None:
-    """Create the functions and let the homes' policy use its one."""
+    """Create the functions, let the homes' policy use its one, grant the sign-out its column."""
     for statement in _STATEMENTS:
         op.execute(statement)
 

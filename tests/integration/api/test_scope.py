@@ -1,0 +1,233 @@
+"""Invariant 7: everybody sees his own branch and no other, at every address, in every role.
+
+The probes are looked up by operation: an operation without one fails `test_every_operation_has_its_probe`, so a new
+address cannot come without a test of its scope.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest
+from api_service import Person, Service
+
+PEOPLE = (
+    "operator", "operator2", "manager", "supervisor", "admin", "caregiver1", "caregiver3", "operator-other",
+    "caregiver-other",
+)  # fmt: skip
+
+#: Whose areas hold which of the two alarms: ours (demo district) and theirs (its neighbour).
+SEES_OURS = {"operator", "operator2", "manager", "supervisor", "admin", "caregiver1", "caregiver3"}
+SEES_THEIRS = {"admin", "operator-other", "caregiver-other"}
+
+DESK = {"operator", "operator2", "manager", "admin", "operator-other"}
+RESPONDERS = DESK | {"caregiver1", "caregiver3", "caregiver-other"}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """One alarm and visit in each district."""
+
+    service: Service
+    ours: str
+    theirs: str
+
+    def visible_to(self, login: str) -> set[str]:
+        return ({self.ours} if login in SEES_OURS else set()) | ({self.theirs} if login in SEES_THEIRS else set())
+
+    def fingerprint(self, alarm: str) -> list[tuple[object, ...]]:
+        """Everything that a move changes."""
+        return self.service.sql(
+            "SELECT version, state, (SELECT count(*) FROM alarm_event e WHERE e.alarm_id = a.id),"
+            " (SELECT count(*) FROM response r WHERE r.alarm_id = a.id),"
+            " (SELECT count(*) FROM visit v WHERE v.alarm_id = a.id) FROM alarm a WHERE id = %s", alarm,
+        )  # fmt: skip
+
+
+Probe = Callable[[Ground, Person], Awaitable[None]]
+
+
+@pytest.fixture
+async def ground(service: Service) -> Ground:
+    """Alarms raised by the two desks; nobody has been called."""
+    ours, theirs = await service.raised(), await service.raised("gw-other-0001", by="operator-other")
+    admin = await service.person("admin")
+    for alarm in (ours, theirs):
+        assert (await admin.move(alarm, "arrive")).status_code == 200
+    return Ground(service, ours, theirs)
+
+
+async def _lists_alarms(ground: Ground, person: Person) -> None:
+    for state in ("open", "closed"):
+        items = (await person.get("/alarms", state=state)).json()["items"]
+        assert {item["id"] for item in items} == (ground.visible_to(person.login) if state == "open" else set())
+
+
+async def _reads_alarm(ground: Ground, person: Person) -> None:
+    for alarm in (ground.ours, ground.theirs):
+        expected = 200 if alarm in ground.visible_to(person.login) else 404
+        assert (await person.get(f"/alarms/{alarm}")).status_code == expected
+
+
+async def _reads_events(ground: Ground, person: Person) -> None:
+    for alarm in (ground.ours, ground.theirs):
+        expected = 200 if alarm in ground.visible_to(person.login) else 404
+        assert (await person.get(f"/alarms/{alarm}/events")).status_code == expected
+
+
+async def _follows(ground: Ground, person: Person) -> None:
+    async with person.live() as stream:
+        event = await stream.next()
+    assert event is not None
+    assert {item["id"] for item in event.data["items"]} == ground.visible_to(person.login)
+
+
+async def _raises(ground: Ground, person: Person) -> None:
+    before = ground.service.sql("SELECT count(*) FROM alarm")
+    for gateway, alarm in (("gw-0002", ground.ours), ("gw-other-0002", ground.theirs)):
+        answer = await person.post("/alarms", {"home": ground.service.home(gateway), "kind": "assist"})
+        visible = alarm in ground.visible_to(person.login)
+        assert answer.status_code == (403 if person.login not in DESK else 201 if visible else 404)
+    if person.login not in DESK:
+        assert ground.service.sql("SELECT count(*) FROM alarm") == before
+
+
+async def _finds_homes(ground: Ground, person: Person) -> None:
+    items = (await person.get("/homes", limit=100)).json()["items"]
+    found = {item["area"][:6] for item in items}
+    visible = ground.visible_to(person.login)
+    assert found == ({"350102"} if ground.ours in visible else set()) | (
+        {"350103"} if ground.theirs in visible else set()
+    )
+
+
+async def _lists_visits(ground: Ground, person: Person) -> None:
+    visible = ground.visible_to(person.login)
+    assert {item["alarm"] for item in (await person.get("/visits")).json()["items"]} == visible
+    for alarm in (ground.ours, ground.theirs):
+        items = (await person.get("/visits", alarm=alarm)).json()["items"]
+        assert len(items) == (1 if alarm in visible else 0)
+
+
+async def _reads_himself(_ground: Ground, person: Person) -> None:
+    assert (await person.get("/me")).json()["login"] == person.login
+
+
+async def _signs_out(_ground: Ground, person: Person) -> None:
+    assert (await person.post("/auth/sign-out")).status_code == 204
+    assert (await person.get("/me")).status_code == 401
+
+
+async def _signs_in(ground: Ground, person: Person) -> None:
+    again = await ground.service.sign_in(person.login)
+    assert await again.me() == await person.me()
+
+
+def _makes(move: str, allowed: set[str], **body: str) -> Probe:
+    async def probe(ground: Ground, person: Person) -> None:
+        for alarm in (ground.ours, ground.theirs):
+            before = ground.fingerprint(alarm)
+            answer = await person.move(alarm, move, **body)
+            if person.login not in allowed:
+                assert answer.status_code == 403
+            elif alarm not in ground.visible_to(person.login):
+                assert answer.status_code == 404
+            else:
+                # Within scope the state decides; a caregiver who has not accepted may not resolve.
+                assert answer.status_code in ({200, 409} | ({403} if move == "resolve" else set()))
+                continue
+            assert ground.fingerprint(alarm) == before
+
+    return probe
+
+
+PROBES: dict[str, Probe] = {
+    "signIn": _signs_in,
+    "signOut": _signs_out,
+    "readMe": _reads_himself,
+    "listAlarms": _lists_alarms,
+    "readAlarm": _reads_alarm,
+    "listAlarmEvents": _reads_events,
+    "raiseAlarm": _raises,
+    "followAlarms": _follows,
+    "findHomes": _finds_homes,
+    "listVisits": _lists_visits,
+    "acknowledgeAlarm": _makes("acknowledge", DESK),
+    "acceptAlarm": _makes("accept", RESPONDERS),
+    "declineAlarm": _makes("decline", RESPONDERS),
+    "enRouteAlarm": _makes("en-route", RESPONDERS),
+    "arriveAlarm": _makes("arrive", RESPONDERS),
+    "leaveAlarm": _makes("leave", RESPONDERS),
+    "handBackAlarm": _makes("hand-back", RESPONDERS),
+    "resolveAlarm": _makes("resolve", RESPONDERS, outcome="test"),
+    "reopenAlarm": _makes("reopen", DESK),
+    "escalateAlarm": _makes("escalate", DESK),
+    "commentAlarm": _makes("comment", RESPONDERS, note="x"),
+}
+
+
+async def test_every_operation_has_its_probe(service: Service) -> None:
+    operations = {
+        described["operationId"]
+        for operations in service.document["paths"].values()
+        for described in operations.values()
+    }
+    assert operations == set(PROBES)
+
+
+@pytest.mark.parametrize("login", PEOPLE)
+async def test_everybody_meets_his_own_branch_and_no_other(ground: Ground, login: str) -> None:
+    person = await ground.service.sign_in(login)
+    # What changes nothing comes first, so that each probe meets the ground as it was laid; the sign-out ends it.
+    order = sorted(PROBES, key=lambda name: (name == "signOut", name == "raiseAlarm", name.endswith("Alarm")))
+    for operation in order:
+        await PROBES[operation](ground, person)
+
+
+async def test_nobody_meets_anything_without_signing_in(ground: Ground) -> None:
+    client = ground.service.client()
+    for template, operations in ground.service.document["paths"].items():
+        for method, described in operations.items():
+            if described["operationId"] == "signIn":
+                continue
+            path = template.replace("{alarm_id}", ground.ours)
+            for headers in ({}, {"Authorization": "Bearer " + "x" * 43}, {"Authorization": "Basic Zm9vOmJhcg=="}):
+                body = {"content": b'{"home":"%s","kind":"sos"}' % ground.ours.encode()} if method == "post" else {}
+                answer = await client.request(
+                    method, path, headers={"Content-Type": "application/json", **headers}, **body
+                )
+                assert answer.status_code == 401, (method, path)
+                assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+async def test_a_responder_sees_the_alarm_he_was_called_to_outside_his_areas(ground: Ground) -> None:
+    service = ground.service
+    caregiver = await service.person("caregiver-other")
+    who = await caregiver.me()
+    assert (await caregiver.get(f"/alarms/{ground.ours}")).status_code == 404
+    service.sql(
+        "INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', 1, now())",
+        ground.ours, who,
+    )  # fmt: skip
+    seen = await caregiver.alarm(ground.ours)
+    assert seen["place"]["name"] is not None
+    assert seen["resident_name"] is not None
+    assert seen["owner"]["name"]
+    listed = {item["id"] for item in (await caregiver.get("/alarms")).json()["items"]}
+    assert listed == {ground.ours, ground.theirs}
+    for move in ("accept", "arrive"):
+        assert (await caregiver.move(ground.ours, move)).status_code == 200
+    assert len((await caregiver.get("/visits", alarm=ground.ours)).json()["items"]) == 1
+    assert (await caregiver.move(ground.ours, "resolve", outcome="help_given")).status_code == 200
+    # Only that alarm: nothing else of the branch.
+    homes = {item["area"][:6] for item in (await caregiver.get("/homes", limit=100)).json()["items"]}
+    assert homes == {"350103", "350102"}
+    assert len((await caregiver.get("/homes", q="鼓楼", limit=100)).json()["items"]) == 0
+    other = await service.raised("gw-0002")
+    assert (await caregiver.get(f"/alarms/{other}")).status_code == 404
+
+
+async def test_a_caregiver_reads_the_name_of_whoever_holds_the_alarm_above_him(ground: Ground) -> None:
+    alarm = await ground.service.raised("gw-0003")
+    await (await ground.service.person("operator2")).move(alarm, "acknowledge")
+    seen = await (await ground.service.person("caregiver1")).alarm(alarm)
+    assert seen["owner"]["name"] == "黄一鸣"
