@@ -90,6 +90,7 @@ class Case:
     exhausted: bool = False
     acknowledged_by: UUID | None = None
     acknowledged_at: datetime | None = None
+    """The last acknowledgement; stays when it expires or is handed back (see `taken`)."""
     acknowledgement_expires_at: datetime | None = None
     repeats: int = 0
     last_repeat_at: datetime | None = None
@@ -122,6 +123,11 @@ class Case:
         return self.acknowledged_by is not None or self.answered
 
     @property
+    def taken(self) -> bool:
+        """Has anybody ever acknowledged or accepted it? From then on the wearer's cancel is for people to judge."""
+        return self.acknowledged_at is not None or any(one.accepted_at is not None for one in self.answers.values())
+
+    @property
     def state(self) -> State:
         """Derived: closed state, else the furthest responder, else the desk's acknowledgement."""
         if self.closed_state is not None:
@@ -148,14 +154,17 @@ class Case:
 
     @property
     def due_at(self) -> datetime | None:
-        """The earliest of all that is due; never None while open (invariant 2)."""
+        """The earliest of all that is due; never None while open (invariant 2).
+
+        An open case with nothing armed can only be damaged data; it is due at once, so that it cannot fall silent.
+        """
         if not self.open:
             return None
         times = [answer.expires_at for answer in self.answers.values() if answer.active]
         if self.acknowledged_by is not None and not self.answered:
             times.append(self.acknowledgement_expires_at)
         times.append(self.next_step_at)
-        return min(time for time in times if time is not None)
+        return min((time for time in times if time is not None), default=self.raised_at)
 
     def log(
         self, event: str, at: datetime, actor: Actor, /, *, device_time: datetime | None = None, **data: object

@@ -20,7 +20,7 @@ def expire(case: Case, now: datetime) -> None:
         who = str(answer.staff_id)
         if answer.state is ResponseState.ACCEPTED:
             # Accepted and not moving is no answer: he is called again, and so are the next.
-            answer.state, answer.expires_at = ResponseState.CALLED, None
+            answer.state, answer.called_at, answer.expires_at = ResponseState.CALLED, answer.called_at or now, None
             case.log("acceptance_expired", now, ENGINE, responder=who)
         elif answer.state is ResponseState.EN_ROUTE:
             answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
@@ -34,8 +34,10 @@ def expire(case: Case, now: datetime) -> None:
     if case.acknowledged_by is not None and not case.answered and expires_at is not None and expires_at <= now:
         case.log("acknowledgement_expired", now, ENGINE, by=str(case.acknowledged_by))
         case.tell("expired", [case.acknowledged_by])
-        case.acknowledged_by = case.acknowledged_at = case.acknowledgement_expires_at = None
+        case.acknowledged_by = case.acknowledgement_expires_at = None
         case.next_step_at = now
+    if not case.held and case.next_step_at is None:
+        case.next_step_at = now  # nothing armed: damaged data must not make an alarm silent
 
 
 def next_step(case: Case) -> Step:
@@ -48,7 +50,8 @@ def take_step(
 ) -> None:
     """Page the people of the next step. `people`: target -> who answers to it now (empty: nobody on call).
 
-    Nobody to send to the door: the step after it comes at once, and the log says so.
+    Whoever is answering already is not called again. Nobody to send to the door: the step after it comes at once, and
+    the log says so.
     """
     if case.suspected:
         case.suspected = False
@@ -56,15 +59,16 @@ def take_step(
     case.step += 1
     everybody = list(dict.fromkeys(one for some in people.values() for one in some))
     responders = {one for target, some in people.items() if target != "desk" for one in some}
-    for staff_id in everybody:
+    called = [one for one in everybody if one not in case.answers or not case.answers[one].active]
+    for staff_id in called:
         if staff_id in responders:
             _call(case, now, staff_id)
-    case.tell("called", everybody)
+    case.tell("called", called)
     empty = [target for target, some in people.items() if not some]
     if empty:
         case.log("no_one_on_call", now, actor, step=case.step, targets=empty)
-    called = [str(one) for one in everybody]
-    case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=called)
+    names = [str(one) for one in called]
+    case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names)
     _schedule(case, now, reached=bool(responders) or (set(people) == {"desk"} and bool(everybody)))
 
 
@@ -72,7 +76,7 @@ def _call(case: Case, now: datetime, staff_id: UUID) -> None:
     answer = case.answers.get(staff_id)
     if answer is None:
         case.answers[staff_id] = Answer(staff_id, ResponseState.CALLED, case.step, called_at=now)
-    elif not answer.active:
+    else:
         answer.state, answer.step, answer.called_at = ResponseState.CALLED, case.step, now
 
 

@@ -62,6 +62,8 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
         return
     case.suspected = False
     answer.state, answer.accepted_at, answer.device_at = ResponseState.ACCEPTED, now, at
+    # Whoever was there before and comes again has not arrived this time; the log keeps the first time.
+    answer.declined_at = answer.en_route_at = answer.arrived_at = answer.left_at = None
     answer.expires_at = now + timedelta(seconds=case.policy.accepted_s)
     case.next_step_at = None
     case.log("accepted", now, actor, device_time=at, responder=str(staff_id))
@@ -69,17 +71,21 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
 
 
 def decline(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
-    """A person who was called cannot go; when nobody is left to answer, the next step comes at once."""
+    """A person cannot go; when he was the last one called, the next step comes at once.
+
+    Whoever was not called changes nothing for the others: a suspected fall keeps its cancel window.
+    """
     _need_open(case)
     answer = _answer(case, staff_id)
     if answer.state is ResponseState.DECLINED:
         return
     if answer.active:
         raise Refused("You have accepted this alarm: hand it back instead of declining it.")
+    was_called = answer.state is ResponseState.CALLED and answer.called_at is not None
     answer.state, answer.declined_at, answer.device_at, answer.expires_at = ResponseState.DECLINED, now, at, None
     case.log("declined", now, actor, device_time=at, responder=str(staff_id))
-    if not case.held and not any(one.state is ResponseState.CALLED for one in case.answers.values()):
-        case.suspected = False
+    anybody_left = any(one.state is ResponseState.CALLED for one in case.answers.values())
+    if was_called and not anybody_left and not case.held:
         case.next_step_at = now
 
 
@@ -148,7 +154,7 @@ def hand_back(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datet
 
 
 def _release(case: Case) -> None:
-    case.acknowledged_by = case.acknowledged_at = case.acknowledgement_expires_at = None
+    case.acknowledged_by = case.acknowledgement_expires_at = None
 
 
 def resolve(
@@ -156,7 +162,8 @@ def resolve(
     at: datetime | None = None,
 ) -> None:  # fmt: skip
     """Close with what was found; everybody who was called is told."""
-    if case.state is State.RESOLVED and case.closed_by == staff_id and case.outcome == outcome:
+    same = case.state is State.RESOLVED and case.closed_by == staff_id and case.outcome == outcome
+    if same and note in (None, case.note):
         return
     _need_open(case)
     people = [one for one in case.everybody() if one != staff_id]
@@ -167,12 +174,13 @@ def resolve(
 
 
 def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None) -> bool:
-    """The wearer cancels: closes the alarm until somebody holds it; afterwards it is a remark for people to judge.
+    """The wearer cancels: closes the alarm until somebody has acknowledged or accepted it. Afterwards, also when that
+    has expired, it is a remark for people to judge.
 
     True when the alarm was closed by it.
     """
     _need_open(case)
-    if case.held:
+    if case.taken:
         case.log("cancel_remark", now, actor, device_time=happened_at)
         case.tell("cancel_remark", [*([case.owner_staff_id] if case.owner_staff_id else []), *case.answers])
         return False
@@ -197,13 +205,13 @@ def reopen(case: Case, now: datetime, actor: Actor, note: str | None, at: dateti
         return
     if case.closed_at is not None and now - case.closed_at > REOPEN:
         raise Refused("The alarm was closed more than a day ago: raise a new one.")
-    case.closed_state = case.closed_at = case.closed_by = case.outcome = None
+    case.closed_state = case.closed_at = case.closed_by = case.outcome = case.note = None
     _release(case)
     for answer in case.answers.values():
         if answer.active:
             answer.state = ResponseState.HANDED_BACK
-    case.suspected = False
-    case.next_step_at = now
+    case.suspected = case.exhausted = False
+    case.step, case.next_step_at = 0, now
     case.log("reopened", now, actor, device_time=at, note=note)
 
 

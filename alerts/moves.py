@@ -10,6 +10,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, ladder, lifecycle, people
@@ -109,7 +110,7 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
         raise AlarmUnknown("There is no such alarm in your areas.")
     now = await clock_now(conn)
     actor = Actor("staff", str(request.staff_id), request.channel)
-    stale = request.step is not None and request.step < case.step
+    stale = case.open and request.step is not None and request.step < case.step
     there = {one for one, answer in case.answers.items() if answer.state is ResponseState.ARRIVED}
     refused = None
     try:
@@ -127,7 +128,7 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
         if case.answers[one].state is not ResponseState.ARRIVED:
             await hooks.on_departure(conn, Departure(case.id, one, now, request.outcome))
     await book.finish(conn, now, [case], hooks.channels)
-    return MoveResult(case.id, stale and refused is None and case.open, refused)
+    return MoveResult(case.id, stale and refused is None, refused)
 
 
 #: The moves that a responder makes, or an operator for him.
@@ -140,10 +141,9 @@ _RESPONDER_MOVES = {
     Move.HAND_BACK: lifecycle.hand_back,
 }
 
-# Another alarm of the same cause is open already.
-_TAKEN = text("""
-    SELECT EXISTS (SELECT FROM alarm AS other JOIN alarm AS this ON this.merge_key = other.merge_key
-                   WHERE this.id = :id AND other.id <> this.id AND other.closed_at IS NULL)
+# Takes the place of the open alarm of its cause; fails, if need be after waiting, when another one has it.
+_TAKE_KEY = text("""
+    UPDATE alarm SET state = 'raised', closed_at = NULL, outcome = NULL WHERE id = :id
 """)
 
 
@@ -161,8 +161,8 @@ async def _apply(conn: AsyncConnection, case: Case, now: datetime, request: Move
             raise ValueError("a resolve needs an outcome")
         lifecycle.resolve(case, now, request.staff_id, actor, request.outcome, request.note, at)
     elif request.move is Move.REOPEN:
-        if not case.open and (await conn.execute(_TAKEN, {"id": case.id})).scalar_one():
-            raise Refused("Another alarm of the same kind is open at this home: use that one.")
+        if not case.open:
+            await _take_key(conn, case)
         lifecycle.reopen(case, now, actor, request.note, at)
     elif request.move is Move.ESCALATE:
         await _escalate(conn, case, now, actor, at)
@@ -171,6 +171,15 @@ async def _apply(conn: AsyncConnection, case: Case, now: datetime, request: Move
             raise ValueError("a comment needs a note")
         lifecycle.comment(case, now, actor, request.note, at)
     return False
+
+
+async def _take_key(conn: AsyncConnection, case: Case) -> None:
+    """Judged by the unique index, for a press may be opening the other alarm at this very moment."""
+    try:
+        async with conn.begin_nested():
+            await conn.execute(_TAKE_KEY, {"id": case.id})
+    except IntegrityError:
+        raise Refused("Another alarm of the same kind is open at this home: use that one.") from None
 
 
 async def _escalate(conn: AsyncConnection, case: Case, now: datetime, actor: Actor, at: datetime | None) -> None:
