@@ -9,15 +9,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import journal
 from alerts.alarm import Priority, State
 from alerts.case import Answer, Case
-from alerts.policy import policy_from
+from alerts.policy import DEFAULT_POLICY, Policy, policy_from
 from alerts.response import ResponseState
+from carebed.deadline import KEEP_MOVING
 from carebed.ids import new_id
+from carebed.logs import get_logger
+
+log = get_logger()
 
 #: The in-app live stream; the webhook joins it where one is set up.
 LIVE_ONLY = ("live",)
@@ -27,12 +32,15 @@ _PRIORITIES = tuple(Priority)
 # Deadlines first: whoever fires one of these must finish before we look, and we before him.
 _LOCK_DEADLINES = text("SELECT FROM deadline WHERE alarm_id = ANY(:ids) ORDER BY alarm_id FOR UPDATE")
 
-_LOCK_ALARMS = text("""
+# NO KEY UPDATE: rows elsewhere that only refer to an alarm hold nobody up.
+_ALARMS = """
     SELECT id, kind, priority, state, area_code, station_id, home_id, resident_id, raised_at, policy, version, step,
            next_step_at, exhausted, acknowledged_by, acknowledged_at, acknowledgement_expires_at, repeats,
            last_repeat_at, outcome, note, closed_at, closed_by
-    FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR UPDATE
-""")
+    FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
+"""
+_LOCK_ALARMS = text(_ALARMS)
+_LOCK_FREE_ALARMS = text(_ALARMS + " SKIP LOCKED")
 
 _RESPONSES = text("""
     SELECT alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at, arrived_at, left_at,
@@ -80,13 +88,19 @@ _SAVE_MESSAGE = text("""
 _WAKE_ENGINE = text("SELECT pg_notify('carebed_deadline', '')")
 
 
-async def load(conn: AsyncConnection, alarm_ids: Iterable[UUID]) -> dict[UUID, Case]:
-    """Lock and load these alarms, closed ones too; unknown ids are left out."""
+async def load(conn: AsyncConnection, alarm_ids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, Case]:
+    """Lock and load these alarms, closed ones too; unknown ids are left out.
+
+    `skip_locked`: for a caller who holds the deadlines already and comes again; leaves out what somebody else works on.
+    """
     ids = sorted(set(alarm_ids))
     if not ids:
         return {}
-    await conn.execute(_LOCK_DEADLINES, {"ids": ids})
-    rows = (await conn.execute(_LOCK_ALARMS, {"ids": ids})).mappings().all()
+    await conn.execute(KEEP_MOVING)
+    if not skip_locked:
+        await conn.execute(_LOCK_DEADLINES, {"ids": ids})
+    lock = _LOCK_FREE_ALARMS if skip_locked else _LOCK_ALARMS
+    rows = (await conn.execute(lock, {"ids": ids})).mappings().all()
     cases = {row["id"]: _case(row) for row in rows}
     for row in (await conn.execute(_RESPONSES, {"ids": ids})).mappings():
         values = dict(row)
@@ -101,9 +115,18 @@ def _case(row: RowMapping) -> Case:
     values: dict[str, Any] = dict(row)
     state = State(values.pop("state"))
     values["priority"] = _PRIORITIES[values["priority"]]
-    values["policy"] = policy_from(values["policy"])
+    values["policy"] = _ladder(values["id"], values["policy"])
     closed = state in (State.RESOLVED, State.CANCELLED)
     return Case(**values, suspected=state is State.SUSPECTED, closed_state=state if closed else None)
+
+
+def _ladder(alarm_id: UUID, snapshot: object) -> Policy:
+    """The alarm's own ladder; one that cannot be read must leave neither its alarm nor those beside it unanswered."""
+    try:
+        return policy_from(snapshot)
+    except msgspec.ValidationError as error:
+        log.error("policy_unreadable", alarm=str(alarm_id), error=str(error))
+        return DEFAULT_POLICY
 
 
 async def finish(

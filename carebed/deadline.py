@@ -33,6 +33,10 @@ from carebed.database import metadata
 
 CHANNEL = "carebed_deadline"
 
+#: Whoever holds locks on deadlines or alarms and stops in the middle (a paused process, a vanished host) loses them
+#: after this: every engine skips what is locked, so it must not stay so. Longer than a healthy process ever pauses.
+KEEP_MOVING = text("SET LOCAL idle_in_transaction_session_timeout = '10s'")
+
 deadline = Table(
     "deadline",
     metadata,
@@ -47,7 +51,9 @@ deadline = Table(
     instant("retry_at"),
     UniqueConstraint("kind", "subject"),
     CheckConstraint("(kind = 'alarm') = (alarm_id IS NOT NULL)", name="alarm_has_its_alarm"),
+    CheckConstraint("isfinite(due_at) AND isfinite(retry_at)", name="comes"),
     Index("ix_deadline_due", "life_critical", "kind", "due_at"),
+    Index("ix_deadline_retry", "retry_at", postgresql_where=text("attempts > 0")),
     Index("uq_deadline_alarm_id", "alarm_id", unique=True, postgresql_where=text("alarm_id IS NOT NULL")),
     comment="everything that must happen by a certain time",
 )
@@ -92,7 +98,7 @@ _ARM_NEW = text(f"""
 # Arms new deadlines; one that stands already is only ever made earlier.
 _ARM_EARLIER = text(f"""
     INSERT INTO deadline (kind, subject, alarm_id, life_critical, due_at, data) SELECT {_COLUMNS}
-    ON CONFLICT (kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at, retry_at = NULL
+    ON CONFLICT (kind, subject) DO UPDATE SET due_at = EXCLUDED.due_at, attempts = 0, retry_at = NULL
     WHERE EXCLUDED.due_at < deadline.due_at
 """)
 

@@ -5,8 +5,8 @@ NOTIFY and at the latest after one tick. Rows are claimed with `FOR UPDATE SKIP 
 engines share the work and the locks of one that dies are gone with it.
 
 A handler gets the claimed rows of its kind and must deal with every one of them: re-arm it (`deadline.rearm`) or end
-it (`deadline.end`). When a batch fails, its rows are tried one by one; one that keeps failing is put back with growing
-pauses, stays overdue for all to see, and holds up nobody else.
+it (`deadline.end`). When a batch fails, its rows are tried one by one; one that keeps failing is put back, stays
+overdue for all to see, and is tried again after growing pauses by a third loop, so that it holds up nobody else.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.clock import now as clock_now
 from carebed.database import Database
-from carebed.deadline import CHANNEL, Deadline
+from carebed.deadline import CHANNEL, KEEP_MOVING, Deadline
 from carebed.heartbeat import beat
 from carebed.logs import get_logger
 
@@ -33,27 +33,41 @@ Handler = Callable[[AsyncConnection, datetime, list[Deadline]], Awaitable[None]]
 
 TICK_S = 1.0
 _BATCH = 200
+_RETRIES = 20
 _RETRY_FIRST_S = 1.0
 _RETRY_LONGEST_S = 30.0
 
 FIRED = Counter("carebed_deadlines_handled", "Deadlines handled", ["kind"])
 FAILED = Counter("carebed_deadlines_failed", "Handlers that raised", ["kind"])
-OVERDUE = Gauge("carebed_deadline_overdue_seconds", "Most overdue deadline of the last claim", ["kind"])
+OVERDUE = Gauge("carebed_deadline_overdue_seconds", "Most overdue deadline of the last claim", ["kind", "class"])
 CYCLE = Histogram("carebed_deadline_cycle_seconds", "One claim-and-handle transaction")
 
 # The kinds that have something due, so that idle kinds cost one index probe each.
 _DUE_KINDS = text("""
     SELECT kind FROM unnest(CAST(:kinds AS text[])) AS kind WHERE EXISTS (
         SELECT FROM deadline WHERE life_critical = :life_critical AND deadline.kind = kind.kind
-            AND due_at <= carebed_now() AND (retry_at IS NULL OR retry_at <= clock_timestamp()))
+            AND due_at <= carebed_now() AND attempts = 0)
 """)
 
+_COLUMNS = "id, kind, subject, alarm_id, due_at, data, attempts"
+
 # Due rows of one class and kind, most overdue first; what another engine holds is skipped.
-_CLAIM = text("""
-    SELECT id, kind, subject, alarm_id, due_at, data, attempts FROM deadline
-    WHERE life_critical = :life_critical AND kind = :kind AND due_at <= carebed_now()
-      AND (retry_at IS NULL OR retry_at <= clock_timestamp()) AND (:only = 0 OR id = :only)
+_CLAIM = text(f"""
+    SELECT {_COLUMNS} FROM deadline
+    WHERE life_critical = :life_critical AND kind = :kind AND due_at <= carebed_now() AND attempts = 0
     ORDER BY due_at, id LIMIT :batch FOR UPDATE SKIP LOCKED
+""")
+
+# One row of a batch that failed, if it is still due and free.
+_CLAIM_ONE = text(f"""
+    SELECT {_COLUMNS} FROM deadline WHERE id = :id AND due_at <= carebed_now() FOR UPDATE SKIP LOCKED
+""")
+
+# Rows that were put back and whose pause is over, life-critical ones first.
+_AGAIN = text(f"""
+    SELECT {_COLUMNS} FROM deadline
+    WHERE attempts > 0 AND retry_at <= clock_timestamp() AND kind = ANY(:kinds) AND due_at <= carebed_now()
+    ORDER BY life_critical DESC, due_at, id LIMIT :batch
 """)
 
 # Puts back a row whose handler fails; real time, since it is a fault's back-off and no deadline of the field.
@@ -61,6 +75,10 @@ _PUT_BACK = text("""
     UPDATE deadline SET attempts = attempts + 1, retry_at = clock_timestamp() + make_interval(secs => :pause)
     WHERE id = :id
 """)
+
+
+def _class(life_critical: bool) -> str:
+    return "life-critical" if life_critical else "ordinary"
 
 
 class Engine:
@@ -78,7 +96,7 @@ class Engine:
         now = asyncio.get_running_loop().time()
         for life_critical in (True, False):
             if now - self._cycled_at.get(life_critical, -60.0) > 5.0:
-                return f"no {'life-critical' if life_critical else 'ordinary'} cycle finished within 5 s"
+                return f"no {_class(life_critical)} cycle finished within 5 s"
         return None
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -86,6 +104,7 @@ class Engine:
         return {
             "deadlines-life-critical": self._loop(life_critical=True),
             "deadlines": self._loop(life_critical=False),
+            "deadlines-put-back": self._retry_loop(),
             "deadlines-wake": self._listen(),
         }
 
@@ -117,12 +136,31 @@ class Engine:
                 except TimeoutError:
                     pass
 
+    async def _retry_loop(self) -> None:
+        while True:
+            try:
+                await self.retry_cycle()
+            except (DBAPIError, LostConnection, OSError) as error:
+                log.warning("deadline_retry_failed", error=type(error).__name__)
+            await asyncio.sleep(TICK_S)
+
+    async def retry_cycle(self) -> int:
+        """Try rows that were put back, each by itself; how many there were."""
+        async with self._database.transaction() as conn:
+            rows = await conn.execute(_AGAIN, {"kinds": list(self._handlers), "batch": _RETRIES})
+            again = [Deadline(*row) for row in rows]
+        for row in again:
+            await self._alone(row)
+        return len(again)
+
     async def cycle(self, *, life_critical: bool) -> int:
         """Claim and handle one batch of every kind that has something due; how many rows the largest one had."""
         async with self._database.transaction() as conn:
             due = await conn.execute(_DUE_KINDS, {"kinds": list(self._handlers), "life_critical": life_critical})
             kinds = list(due.scalars())
-            await beat(conn, f"{self._process}-{'life-critical' if life_critical else 'ordinary'}")
+            await beat(conn, f"{self._process}-{_class(life_critical)}")
+        for kind in self._handlers.keys() - kinds:
+            OVERDUE.labels(kind, _class(life_critical)).set(0)
         return max([await self._batch(kind, life_critical=life_critical) for kind in kinds], default=0)
 
     async def _batch(self, kind: str, *, life_critical: bool) -> int:
@@ -140,26 +178,26 @@ class Engine:
                 raise
             log.warning("deadline_batch_failed", kind=kind, rows=len(claimed), error=repr(error))
             for row in claimed:
-                await self._alone(row, life_critical=life_critical)
+                await self._alone(row)
         return len(claimed)
 
-    async def _claim(
-        self, conn: AsyncConnection, kind: str, *, life_critical: bool, only: int = 0
-    ) -> tuple[list[Deadline], datetime]:
-        rows = await conn.execute(_CLAIM, {"life_critical": life_critical, "kind": kind, "batch": _BATCH, "only": only})
+    async def _claim(self, conn: AsyncConnection, kind: str, *, life_critical: bool) -> tuple[list[Deadline], datetime]:
+        await conn.execute(KEEP_MOVING)
+        rows = await conn.execute(_CLAIM, {"life_critical": life_critical, "kind": kind, "batch": _BATCH})
         claimed = [Deadline(*row) for row in rows]
         now = await clock_now(conn)
         worst = (now - claimed[0].due_at).total_seconds() if claimed else 0.0
-        OVERDUE.labels(kind).set(worst)
+        OVERDUE.labels(kind, _class(life_critical)).set(worst)
         return claimed, now
 
-    async def _alone(self, row: Deadline, *, life_critical: bool) -> None:
-        """Handle one row of a failed batch in a transaction of its own, or put it back with a pause."""
+    async def _alone(self, row: Deadline) -> None:
+        """Handle one row in a transaction of its own, or put it back with a pause."""
         try:
             async with self._database.transaction() as conn:
-                claimed, now = await self._claim(conn, row.kind, life_critical=life_critical, only=row.id)
+                await conn.execute(KEEP_MOVING)
+                claimed = [Deadline(*one) for one in await conn.execute(_CLAIM_ONE, {"id": row.id})]
                 if claimed:
-                    await self._handlers[row.kind](conn, now, claimed)
+                    await self._handlers[row.kind](conn, await clock_now(conn), claimed)
             FIRED.labels(row.kind).inc(len(claimed))
         except Exception as error:  # noqa: BLE001 - a poison row must stop no other; it stays overdue
             FAILED.labels(row.kind).inc()

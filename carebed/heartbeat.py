@@ -14,9 +14,13 @@ process_heartbeat = Table(
     comment="real time of each process's last completed cycle",
 )
 
+# Never waits: a process of the same name that was paused in the middle of its beat must not stop the others.
 _BEAT = text("""
+    WITH free AS (SELECT process FROM process_heartbeat WHERE process = :process FOR UPDATE SKIP LOCKED),
+    beaten AS (UPDATE process_heartbeat SET beat_at = clock_timestamp() FROM free
+               WHERE process_heartbeat.process = free.process)
     INSERT INTO process_heartbeat (process, beat_at) VALUES (:process, clock_timestamp())
-    ON CONFLICT (process) DO UPDATE SET beat_at = EXCLUDED.beat_at
+    ON CONFLICT (process) DO NOTHING
 """)
 
 

@@ -362,10 +362,13 @@ CREATE TABLE deadline (
     CONSTRAINT pk_deadline PRIMARY KEY (id),
     CONSTRAINT uq_deadline_kind_subject UNIQUE (kind, subject),
     CONSTRAINT ck_deadline_alarm_has_its_alarm CHECK ((kind = 'alarm') = (alarm_id IS NOT NULL)),
+    CONSTRAINT ck_deadline_comes CHECK (isfinite(due_at) AND isfinite(retry_at)),
     CONSTRAINT fk_deadline_alarm_id_alarm FOREIGN KEY(alarm_id) REFERENCES alarm (id) ON DELETE CASCADE
 );
 
 CREATE INDEX ix_deadline_due ON deadline (life_critical, kind, due_at);
+
+CREATE INDEX ix_deadline_retry ON deadline (retry_at) WHERE attempts > 0;
 
 CREATE UNIQUE INDEX uq_deadline_alarm_id ON deadline (alarm_id) WHERE alarm_id IS NOT NULL;
 
