@@ -31,9 +31,10 @@ def run() -> None:
         transaction_per_migration=False,
     )
     with context.begin_transaction():
-        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         connection.execute(text("SET LOCAL statement_timeout = '10min'"))
         connection.execute(_LOCK)
+        # Only now: the other migration may take longer than a table's lock may keep everybody waiting.
+        connection.execute(text("SET LOCAL lock_timeout = '5s'"))
         context.run_migrations()
 
 

@@ -12,38 +12,53 @@ _ONE_DEADLINE = """
 CREATE FUNCTION alarm_keeps_one_deadline() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public AS $$
 DECLARE
+    touched uuid[];
     judged uuid;
     is_open boolean;
     armed bigint;
 BEGIN
     IF TG_TABLE_NAME = 'alarm' THEN
-        judged := NEW.id;
+        touched := ARRAY[NEW.id];
+    ELSIF TG_OP = 'INSERT' THEN
+        touched := ARRAY[NEW.alarm_id];
     ELSIF TG_OP = 'DELETE' THEN
-        judged := OLD.alarm_id;
+        touched := ARRAY[OLD.alarm_id];
     ELSE
-        judged := NEW.alarm_id;
+        touched := ARRAY[OLD.alarm_id, NEW.alarm_id];
     END IF;
-    SELECT closed_at IS NULL INTO is_open FROM alarm WHERE id = judged;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-    SELECT count(*) INTO armed FROM deadline WHERE alarm_id = judged;
-    IF is_open AND armed <> 1 THEN
-        RAISE EXCEPTION 'open alarm % has % armed deadlines instead of one', judged, armed USING ERRCODE = '23514';
-    ELSIF NOT is_open AND armed <> 0 THEN
-        RAISE EXCEPTION 'closed alarm % still has an armed deadline', judged USING ERRCODE = '23514';
-    END IF;
+    FOREACH judged IN ARRAY touched LOOP
+        SELECT closed_at IS NULL INTO is_open FROM alarm WHERE id = judged;
+        CONTINUE WHEN NOT FOUND;
+        SELECT count(*) INTO armed FROM deadline WHERE alarm_id = judged;
+        IF is_open AND armed <> 1 THEN
+            RAISE EXCEPTION 'open alarm % has % armed deadlines instead of one', judged, armed USING ERRCODE = '23514';
+        ELSIF NOT is_open AND armed <> 0 THEN
+            RAISE EXCEPTION 'closed alarm % still has an armed deadline', judged USING ERRCODE = '23514';
+        END IF;
+    END LOOP;
     RETURN NULL;
 END $$;
 
 CREATE CONSTRAINT TRIGGER alarm_keeps_one_deadline AFTER INSERT OR UPDATE OF closed_at ON alarm
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION alarm_keeps_one_deadline();
-CREATE CONSTRAINT TRIGGER deadline_armed_for_alarm AFTER INSERT OR UPDATE OF alarm_id ON deadline
+CREATE CONSTRAINT TRIGGER deadline_armed_for_alarm AFTER INSERT ON deadline
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.alarm_id IS NOT NULL)
+    EXECUTE FUNCTION alarm_keeps_one_deadline();
+CREATE CONSTRAINT TRIGGER deadline_moved_to_alarm AFTER UPDATE OF alarm_id ON deadline
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.alarm_id IS DISTINCT FROM NEW.alarm_id)
     EXECUTE FUNCTION alarm_keeps_one_deadline();
 CREATE CONSTRAINT TRIGGER deadline_ended_for_alarm AFTER DELETE ON deadline
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.alarm_id IS NOT NULL)
     EXECUTE FUNCTION alarm_keeps_one_deadline();
+
+CREATE FUNCTION refuse_truncate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'deadlines of open alarms cannot be truncated' USING ERRCODE = '42501';
+END $$;
+
+-- TRUNCATE fires no trigger of rows.
+CREATE TRIGGER deadline_is_not_truncated BEFORE TRUNCATE ON deadline
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_truncate();
 """
 
 # Invariant 6.
