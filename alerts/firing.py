@@ -1,39 +1,63 @@
 """The deadline handler of alarms: takes back what expired, takes the next steps, and re-arms for what is due next."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, ladder, people
 from alerts.book import LIVE_ONLY
 from alerts.case import Case
-from alerts.lag import OVERDUE_S, raise_lag
 from carebed.clock import waited_s
-from carebed.deadline import Deadline, end
+from carebed.deadline import Deadline, rearm
+
+
+class OnCall:
+    """Who answers to what at one moment, asked once for all alarms that fall due together."""
+
+    def __init__(self, conn: AsyncConnection, now: datetime) -> None:
+        self._conn = conn
+        self._now = now
+        self._known: dict[tuple[UUID, str], list[UUID]] = {}
+
+    async def answering(self, station_id: UUID, targets: Sequence[str]) -> dict[str, list[UUID]]:
+        """As `people.answering`."""
+        missing = [target for target in targets if (station_id, target) not in self._known]
+        for target, staff in (await people.answering(self._conn, station_id, missing, self._now)).items():
+            self._known[station_id, target] = staff
+        return {target: self._known[station_id, target] for target in targets}
 
 
 class AlarmHandler:
-    """Fires due alarms. `channels`: through which channels people are told."""
+    """Fires due alarms. `channels`: through which channels people are told.
 
-    def __init__(self, channels: Sequence[str] = LIVE_ONLY) -> None:
+    `handled`: is given the seconds by which the most overdue one was late (see `alerts.lag.LagWatch`).
+    """
+
+    def __init__(self, channels: Sequence[str] = LIVE_ONLY, handled: Callable[[float], None] | None = None) -> None:
         self._channels = channels
+        self._handled = handled
 
     async def __call__(self, conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:
-        """One transaction for all claimed alarms; saving the cases re-arms their deadlines."""
-        ids = {row.alarm_id: row for row in deadlines if row.alarm_id is not None}
-        cases = await book.load(conn, ids)
+        """One transaction for all claimed alarms; saving the cases re-arms their deadlines.
+
+        An alarm that somebody else has locked without its deadline stays due and comes again with the next tick.
+        """
+        if self._handled is not None:
+            self._handled(await waited_s(conn, min(row.due_at for row in deadlines)))
+        rows = {row.alarm_id: row for row in deadlines if row.alarm_id is not None}
+        cases = await book.load(conn, rows, skip_locked=True)
+        on_call = OnCall(conn, now)
         for case in cases.values():
-            await advance(conn, case, now)
-        # An alarm that was closed while we waited for its lock has no deadline any more; nothing is left to do.
-        await end(conn, [row for alarm_id, row in ids.items() if alarm_id not in cases])
-        late = await waited_s(conn, min(row.due_at for row in deadlines))
-        own_trouble = all(case.kind == "lag" for case in cases.values())
-        lag = await raise_lag(conn, now, "deadlines", late) if late > OVERDUE_S and not own_trouble else []
-        await book.finish(conn, now, {case.id: case for case in [*lag, *cases.values()]}.values(), self._channels)
+            await advance(case, now, on_call)
+        # Nothing was due after all (the row says otherwise than the alarm): it must not be claimed again and again.
+        quiet = [(rows[case.id], case.due_at, None) for case in cases.values() if not case.events]
+        await rearm(conn, [(row, due_at, data) for row, due_at, data in quiet if due_at is not None])
+        await book.finish(conn, now, cases.values(), self._channels)
 
 
-async def advance(conn: AsyncConnection, case: Case, now: datetime) -> None:
+async def advance(case: Case, now: datetime, on_call: OnCall) -> None:
     """Everything that is due by now: expired answers, then the steps; a round at the most, so that it ends."""
     if not case.open:
         return
@@ -41,5 +65,4 @@ async def advance(conn: AsyncConnection, case: Case, now: datetime) -> None:
     for _ in case.policy.steps:
         if case.next_step_at is None or case.next_step_at > now:
             return
-        targets = ladder.next_step(case).call
-        ladder.take_step(case, now, await people.answering(conn, case.station_id, targets, now))
+        ladder.take_step(case, now, await on_call.answering(case.station_id, ladder.next_step(case).call))

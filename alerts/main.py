@@ -2,6 +2,7 @@
 
 from alerts.channels import channels
 from alerts.firing import AlarmHandler
+from alerts.lag import LagWatch
 from alerts.outbox import Outbox
 from alerts.webhook import Webhook
 from carebed.database import Database
@@ -16,8 +17,9 @@ async def run(settings: Settings) -> None:
     """Run until SIGTERM; needs `CAREBED_DATABASE_URL`."""
     database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=6)
     through = channels(settings)
+    lag = LagWatch(database, through)
     handlers: dict[str, Handler] = {
-        "alarm": AlarmHandler(through),
+        "alarm": AlarmHandler(through, lag.handled),
         "inactivity": InactivityHandler(through),
         "offline": OfflineHandler(through),
         "lag": LagHandler(through),
@@ -25,6 +27,8 @@ async def run(settings: Settings) -> None:
     engine = Engine(database, handlers, process="alerts")
     tasks = engine.tasks()
     tasks["lag-watch"] = arm_lag_watch(database)
+    tasks["overdue-watch"] = lag.run()
+    webhook: Webhook | None = None
     if settings.webhook_url and settings.webhook_secret:
         webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())
         tasks |= Outbox(database, webhook).tasks()
@@ -32,4 +36,6 @@ async def run(settings: Settings) -> None:
     try:
         await run_tasks(tasks)
     finally:
+        if webhook is not None:
+            await webhook.close()
         await database.close()

@@ -22,6 +22,9 @@ from alerts.why import why_by_hand
 from carebed.clock import now as clock_now
 from carebed.errors import CarebedError
 from carebed.ids import new_id
+from carebed.logs import get_logger
+
+log = get_logger()
 
 #: Repeats of an open alarm beyond one a second are not counted; the device is told to hold and resend.
 REPEAT_SPACING = timedelta(seconds=1)
@@ -112,6 +115,11 @@ _HOME = text("""
     FROM home WHERE home.id = :home
 """)
 
+# The open alarm of this kind at a home: the first one raised.
+_OPEN_AT_HOME = text("""
+    SELECT merge_key FROM alarm WHERE home_id = :home AND kind = :kind AND closed_at IS NULL ORDER BY raised_at LIMIT 1
+""")
+
 # The highest desk in the tree answers for the platform itself.
 _PLATFORM_DESK = text("SELECT id, area_code FROM station ORDER BY length(area_prefix(area_code)), id LIMIT 1")
 
@@ -170,7 +178,8 @@ async def _pass(
             raised.alarm_ids[index] = case.id
         else:
             joined.append((index, case))
-    inserted = await _insert(conn, list(new.values()))
+    # By key, so that two who raise the same ones at once wait for each other in one order.
+    inserted = await _insert(conn, sorted(new.values(), key=lambda pair: pair[1].merge_key))
     lost = {case.id for case_id, (case, _) in new.items() if case_id not in inserted}
     raised.cases.update({case.id: case for case, _ in new.values() if case.id in inserted})
     for key in [key for key, case in by_key.items() if case.id in lost]:
@@ -212,7 +221,7 @@ def _open(signal: Raise, now: datetime, policies: dict[tuple[UUID, str | None], 
         suspected=signal.suspected is not None,
     )
     first = timedelta(seconds=case.policy.steps[0].delay_s)
-    case.next_step_at = now + (signal.suspected if signal.suspected is not None else first)
+    case.next_step_at = now + max(first, signal.suspected or timedelta(0))
     case.log(
         "suspected" if case.suspected else "raised", now, signal.actor, device_time=signal.happened_at,
         kind=signal.kind, late=signal.late, note=signal.note,
@@ -235,7 +244,14 @@ async def _policies(conn: AsyncConnection, stations: set[UUID]) -> dict[tuple[UU
     if not stations:
         return {}
     rows = await conn.execute(_POLICIES, {"stations": sorted(stations)})
-    return {(station, kind): policy_from(ladder) for station, kind, ladder in rows}
+    ladders: dict[tuple[UUID, str | None], Policy] = {}
+    for station, kind, ladder in rows:
+        try:
+            ladders[station, kind] = policy_from(ladder)
+        except msgspec.ValidationError as error:
+            # No call for help may fail because somebody wrote a ladder that is none: the next best one counts.
+            log.error("policy_unreadable", station=str(station), kind=kind, error=str(error))
+    return ladders
 
 
 async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[UUID]:
@@ -265,9 +281,11 @@ async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[U
 
 
 async def raise_by_hand(
-    conn: AsyncConnection, *, staff_id: UUID, home_id: UUID, kind: str, note: str | None, at: datetime | None
-) -> UUID:
-    """An operator raises an alarm for a home (a telephone call); joins the open one of the same kind.
+    conn: AsyncConnection, *, staff_id: UUID, home_id: UUID, kind: str, note: str | None, at: datetime | None,
+    channels: Sequence[str] = LIVE_ONLY,
+) -> UUID:  # fmt: skip
+    """An operator raises an alarm for a home (a telephone call); joins the open one of the same kind there, whomever of
+    the household it was raised for. `channels`: through which the others are told of that.
 
     Raises `PlaceUnknown` for a home that is not there or not in the caller's areas.
     """
@@ -276,12 +294,14 @@ async def raise_by_hand(
         raise PlaceUnknown("There is no such home in your areas.")
     now = await clock_now(conn)
     place = Place(station_id=row[0], area_code=row[1], home_id=row[2], resident_id=row[3])
+    key = (await conn.execute(_OPEN_AT_HOME, {"home": home_id, "kind": kind})).scalar_one_or_none()
+    key = key or merge_key(home_id, row[3], kind)
     signal = Raise(
-        kind, place, merge_key=merge_key(home_id, row[3], kind), happened_at=at or now, why=why_by_hand(kind, note),
+        kind, place, merge_key=key, happened_at=min(at or now, now), why=why_by_hand(kind, note),
         actor=Actor("staff", str(staff_id), "api"), note=note,
     )  # fmt: skip
     raised = await raise_alarms(conn, now, [signal])
-    await book.finish(conn, now, raised.cases.values(), LIVE_ONLY)
+    await book.finish(conn, now, raised.cases.values(), channels)
     (alarm_id,) = raised.alarm_ids
     if alarm_id is None:  # held: within a second of another repeat; the alarm is open and everybody knows
         (alarm_id,) = raised.cases
