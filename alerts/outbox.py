@@ -2,19 +2,21 @@
 
 A row is leased by moving its next attempt into the future, sent outside any transaction, and settled afterwards; a
 process that dies in between leaves a row that is sent again: a duplicate rather than a miss. Life-critical messages
-are sent until they are taken; others expire after a day.
+are sent until they are taken, or until their alarm has been over for a day; others expire after a day.
+
+Each class has its own slots, and every slot takes its next message as soon as it is free: a receiver that hangs costs
+the slots that wait for it, and never those of life-critical messages for the sake of others.
 """
 
 import asyncio
 import time
 from collections.abc import Coroutine
 from typing import Any
-from uuid import UUID
 
 from prometheus_client import Counter
 from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.notification import CHANNEL
 from alerts.view import read_alarms
@@ -25,37 +27,43 @@ from carebed.logs import get_logger
 log = get_logger()
 
 _TICK_S = 1.0
-_BATCH = 50
-_PARALLEL = 8
+_SLOTS = 8
+#: Longer than a send may take (`alerts.webhook`); this long a message that a dying process had in hand is delayed.
 _LEASE_S = 15
 _RETRY_FIRST_S = 1
 _RETRY_LONGEST_S = 60
 
 SENT = Counter("carebed_notifications_sent", "Attempts to hand a notification over", ["channel", "outcome"])
 
-# Leases pending messages, life-critical ones first; another worker skips them until the lease ends.
+# Leases pending messages of one class, longest waiting first; another worker skips them until the lease ends.
 _LEASE = text("""
     UPDATE notification SET next_attempt_at = clock_timestamp() + make_interval(secs => :lease),
         attempts = attempts + 1
     WHERE id IN (
         SELECT id FROM notification
-        WHERE channel = 'webhook' AND state = 'pending' AND next_attempt_at <= clock_timestamp()
-        ORDER BY life_critical DESC, next_attempt_at LIMIT :batch FOR UPDATE SKIP LOCKED)
+        WHERE channel = 'webhook' AND state = 'pending' AND life_critical = :life_critical
+            AND next_attempt_at <= clock_timestamp()
+        ORDER BY next_attempt_at LIMIT :batch FOR UPDATE SKIP LOCKED)
     RETURNING id, alarm_id, staff_id, kind, step, life_critical, attempts, created_at
 """)
 
 _DELIVERED = text("""
     UPDATE notification SET state = 'delivered', handed_over_at = carebed_now(), delivered_at = carebed_now(),
         error = NULL
-    WHERE id = :id
+    WHERE id = :id AND state <> 'delivered'
 """)
 
-# Not taken: again after a pause; one that is not life-critical and a day old has expired.
+# Not taken: again after a pause, unless it has expired.
 _AGAIN = text("""
     UPDATE notification SET error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause),
-        state = CASE WHEN life_critical OR created_at > carebed_now() - interval '1 day' THEN state ELSE 'expired' END
-    WHERE id = :id
+        state = CASE WHEN notification.created_at > carebed_now() - interval '1 day' THEN notification.state
+                     WHEN life_critical AND coalesce(alarm.closed_at, carebed_now()) > carebed_now() - interval '1 day'
+                     THEN notification.state ELSE 'expired' END
+    FROM alarm WHERE notification.id = :id AND notification.state = 'pending' AND alarm.id = notification.alarm_id
 """)
+
+#: A leased row and the alarm object that goes with it.
+Leased = tuple[Row[Any], dict[str, Any] | None]
 
 
 class Outbox:
@@ -64,49 +72,78 @@ class Outbox:
     def __init__(self, database: Database, webhook: Webhook) -> None:
         self._database = database
         self._webhook = webhook
-        self._wake = asyncio.Event()
+        self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Its named tasks for `run_tasks`."""
-        return {"outbox": self._loop(), "outbox-wake": self._listen()}
+        return {
+            "outbox-life-critical": self._loop(life_critical=True),
+            "outbox": self._loop(life_critical=False),
+            "outbox-wake": self._listen(),
+        }
 
     async def _listen(self) -> None:
         while True:
             try:
                 async for _ in self._database.listen(CHANNEL):
-                    self._wake.set()
+                    for wake in self._wakes.values():
+                        wake.set()
             except (LostConnection, OSError) as error:
                 log.warning("outbox_listen_lost", error=type(error).__name__)
             await asyncio.sleep(_TICK_S)
 
-    async def _loop(self) -> None:
-        while True:
-            self._wake.clear()
-            try:
-                sent = await self.cycle()
-            except (DBAPIError, LostConnection, OSError) as error:
-                log.warning("outbox_cycle_failed", error=type(error).__name__)
-                sent = 0
-            if sent < _BATCH:
+    async def _loop(self, *, life_critical: bool) -> None:
+        """Keep the slots of one class busy; a slot that gets free wakes the loop, like a new message does."""
+        wake = self._wakes[life_critical]
+        busy: set[asyncio.Task[None]] = set()
+
+        def free(task: asyncio.Task[None]) -> None:
+            busy.discard(task)
+            wake.set()
+
+        try:
+            while True:
+                wake.clear()
+                for leased in await self._lease(life_critical=life_critical, batch=_SLOTS - len(busy)):
+                    task = asyncio.create_task(self._deliver(leased))
+                    busy.add(task)
+                    task.add_done_callback(free)
                 try:
                     async with asyncio.timeout(_TICK_S):
-                        await self._wake.wait()
+                        await wake.wait()
                 except TimeoutError:
                     pass
+        finally:
+            for task in busy:
+                task.cancel()
 
     async def cycle(self) -> int:
-        """Lease and send one batch; how many were leased. A slow receiver holds up only its own batch."""
-        async with self._database.transaction() as conn:
-            rows = (await conn.execute(_LEASE, {"lease": _LEASE_S, "batch": _BATCH})).all()
-            alarms = await read_alarms(conn, sorted({row.alarm_id for row in rows}))
-        by_id = {UUID(alarm["id"]): alarm for alarm in alarms}
-        slots = asyncio.Semaphore(_PARALLEL)
-        async with asyncio.TaskGroup() as group:
-            for row in rows:
-                group.create_task(self._deliver(row, by_id.get(row.alarm_id), slots))
-        return len(rows)
+        """Lease and send one round of each class and wait for its end; how many were leased."""
+        leased = [
+            *await self._lease(life_critical=True, batch=_SLOTS),
+            *await self._lease(life_critical=False, batch=_SLOTS),
+        ]
+        await asyncio.gather(*(self._deliver(one) for one in leased))
+        return len(leased)
 
-    async def _deliver(self, row: Row[Any], alarm: dict[str, Any] | None, slots: asyncio.Semaphore) -> None:
+    async def _lease(self, *, life_critical: bool, batch: int) -> list[Leased]:
+        """Up to `batch` messages, with their alarms as they are now; none while the database is away."""
+        if batch <= 0:
+            return []
+        try:
+            async with self._database.transaction() as conn:
+                wanted = {"lease": _LEASE_S, "batch": batch, "life_critical": life_critical}
+                rows = (await conn.execute(_LEASE, wanted)).all()
+                alarms = await read_alarms(conn, {row.alarm_id for row in rows}) if rows else []
+        except (SQLAlchemyError, LostConnection, OSError) as error:
+            log.warning("outbox_lease_failed", error=type(error).__name__)
+            return []
+        by_id = {alarm["id"]: alarm for alarm in alarms}
+        return [(row, by_id.get(str(row.alarm_id))) for row in sorted(rows, key=lambda row: row.created_at)]
+
+    async def _deliver(self, leased: Leased) -> None:
+        """Send one message and settle it. Where settling fails the lease runs out and it is sent again."""
+        row, alarm = leased
         content = {
             "type": f"alarm.{row.kind}",
             "timestamp": row.created_at,
@@ -115,13 +152,18 @@ class Outbox:
                 "step": row.step, "kind": row.kind, "attempt": row.attempts,
             },
         }  # fmt: skip
-        async with slots:
-            error = await self._webhook.send(str(row.id), int(time.time()), content)
+        error = await self._webhook.send(str(row.id), int(time.time()), content)
         SENT.labels("webhook", "delivered" if error is None else "failed").inc()
+        try:
+            await self._settle(row, error)
+        except (SQLAlchemyError, LostConnection, OSError) as lost:
+            log.warning("outbox_settle_failed", notification=str(row.id), error=type(lost).__name__)
+
+    async def _settle(self, row: Row[Any], error: str | None) -> None:
         async with self._database.transaction() as conn:
             if error is None:
                 await conn.execute(_DELIVERED, {"id": row.id})
-            else:
-                pause = min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(row.attempts - 1, 10))
-                log.warning("webhook_failed", notification=str(row.id), attempts=row.attempts, error=error)
-                await conn.execute(_AGAIN, {"id": row.id, "error": error, "pause": pause})
+                return
+            pause = min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(row.attempts - 1, 10))
+            log.warning("webhook_failed", notification=str(row.id), attempts=row.attempts, error=error)
+            await conn.execute(_AGAIN, {"id": row.id, "error": error, "pause": pause})

@@ -4,6 +4,7 @@
 Source: the Standard Webhooks specification, version 1.0.0 (symmetric signatures).
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -14,7 +15,9 @@ import msgspec
 
 from carebed.errors import SettingsError
 
-_TIMEOUT_S = 5.0
+_CONNECT_S = 5.0
+#: For all of it, however slowly the answer dribbles in; the outbox's lease is longer.
+_SEND_S = 10.0
 
 
 def secret_bytes(secret: str) -> bytes:
@@ -43,7 +46,7 @@ class Webhook:
     def __init__(self, url: str, secret: str) -> None:
         self._url = url
         self._key = secret_bytes(secret)
-        self._client = httpx.AsyncClient(timeout=_TIMEOUT_S, follow_redirects=False)
+        self._client = httpx.AsyncClient(timeout=httpx.Timeout(_SEND_S, connect=_CONNECT_S), follow_redirects=False)
 
     async def send(self, message_id: str, timestamp: int, content: object) -> str | None:
         """POST it; None when the receiver took it (2xx), otherwise a short reason without personal data."""
@@ -55,8 +58,9 @@ class Webhook:
             "webhook-signature": signature(self._key, message_id, timestamp, body),
         }
         try:
-            answer = await self._client.post(self._url, content=body, headers=headers)
-        except httpx.HTTPError as error:
+            async with asyncio.timeout(_SEND_S):
+                answer = await self._client.post(self._url, content=body, headers=headers)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             return type(error).__name__
         return None if answer.is_success else f"HTTP {answer.status_code}"
 
