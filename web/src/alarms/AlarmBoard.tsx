@@ -6,7 +6,8 @@ import { Icon } from "../icons/Icon";
 import { useWords } from "../i18n/language";
 import { AlarmList } from "./AlarmList";
 import { isUnanswered, type Alarm } from "./alarm";
-import { selectedAlarm, type Board } from "./board";
+import type { Board } from "./board";
+import { selectedAlarm } from "./board-state";
 import { openAlarms } from "./book";
 import { CommentDialog } from "./CommentDialog";
 import { Details } from "./Details";
@@ -55,16 +56,30 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
   const close = (): void => setOpen(null);
   return (
     <main className="board">
-      <Toolbar board={board} onRaise={canRaise ? () => setOpen({ kind: "raise" }) : null} onHelp={() => setOpen({ kind: "help" })} />
+      <Toolbar
+        board={board}
+        onRaise={canRaise ? () => setOpen({ kind: "raise" }) : null}
+        onHelp={() => setOpen({ kind: "help" })}
+      />
       <AlarmList board={board} onMove={ask} onDetails={showDetails} />
       <Details board={board} api={api} alarm={selected} sheet={sheet} onClose={() => setSheet(false)} />
       {open?.kind === "resolve" && (
-        <ResolveDialog alarm={open.alarm} onClose={close} onResolve={(extra) => (close(), void board.move(open.alarm, "resolve", extra))} />
+        <ResolveDialog
+          alarm={open.alarm}
+          onClose={close}
+          onResolve={(extra) => (close(), void board.move(open.alarm, "resolve", extra))}
+        />
       )}
       {open?.kind === "comment" && (
-        <CommentDialog alarm={open.alarm} onClose={close} onComment={(note) => (close(), void board.move(open.alarm, "comment", { note }))} />
+        <CommentDialog
+          alarm={open.alarm}
+          onClose={close}
+          onComment={(note) => (close(), void board.move(open.alarm, "comment", { note }))}
+        />
       )}
-      {open?.kind === "raise" && <RaiseDialog api={api} onClose={close} onRaised={(alarm) => (close(), board.raised(alarm))} />}
+      {open?.kind === "raise" && (
+        <RaiseDialog api={api} onClose={close} onRaised={(alarm) => (close(), board.raised(alarm))} />
+      )}
       {open?.kind === "help" && <HelpDialog singleKeys={singleKeys} onClose={close} />}
     </main>
   );
@@ -99,7 +114,13 @@ function Toolbar({ board, onRaise, onHelp }: { board: Board; onRaise: (() => voi
           </span>
         </button>
       )}
-      <button type="button" className="button quiet wide-only" onClick={onHelp} aria-label={words.help.open} title={words.help.open}>
+      <button
+        type="button"
+        className="button quiet wide-only"
+        onClick={onHelp}
+        aria-label={words.help.open}
+        title={words.help.open}
+      >
         <kbd>?</kbd>
       </button>
     </div>
@@ -124,5 +145,8 @@ function useKeys(singleKeys: boolean, act: (action: KeyAction) => void): void {
 
 function isTyping(event: KeyboardEvent): boolean {
   const target = event.target instanceof Element ? event.target : null;
-  return target?.closest("input, textarea, select, [contenteditable]") != null || document.querySelector("dialog[open]") !== null;
+  return (
+    target?.closest("input, textarea, select, [contenteditable]") != null ||
+    document.querySelector("dialog[open]") !== null
+  );
 }

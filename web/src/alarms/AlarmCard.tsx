@@ -50,7 +50,13 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
       <div className="card-body">
         <div className="card-head">
           <h3>
-            <button type="button" ref={title} className="card-title" aria-current={isSelected} aria-label={words.board.select(kind, alarm.place.name)}>
+            <button
+              type="button"
+              ref={title}
+              className="card-title"
+              aria-current={isSelected}
+              aria-label={words.board.select(kind, alarm.place.name)}
+            >
               {kind}
             </button>
           </h3>
@@ -58,7 +64,9 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
             <Icon name={alarm.priority} />
             {words.priorities[alarm.priority]}
           </span>
-          <span className="chip state">{alarm.outcome ? words.outcomes[alarm.outcome] : words.states[alarm.state]}</span>
+          <span className="chip state">
+            {alarm.outcome ? words.outcomes[alarm.outcome] : words.states[alarm.state]}
+          </span>
           <Marks board={board} alarm={alarm} />
         </div>
         <p className="card-where">

@@ -3,7 +3,8 @@ import { useStore } from "../app/store";
 import { useWords } from "../i18n/language";
 import { AlarmCard } from "./AlarmCard";
 import { isOpen, type Alarm } from "./alarm";
-import { shown, type Board } from "./board";
+import type { Board } from "./board";
+import { shown } from "./board-state";
 import type { Move } from "./moves";
 
 interface ListProps {
@@ -26,7 +27,13 @@ export function AlarmList({ board, onMove, onDetails }: ListProps) {
           // Keyed by the alarm: when the order changes its row moves as it is, with the focus in it.
           <li key={alarm.id}>
             {alarm === firstClosed && <h2 className="list-heading">{words.board.justClosed}</h2>}
-            <Crash instead={<p className="card broken" role="alert">{words.board.broken} {alarm.id}</p>}>
+            <Crash
+              instead={
+                <p className="card broken" role="alert">
+                  {words.board.broken} {alarm.id}
+                </p>
+              }
+            >
               <AlarmCard board={board} alarm={alarm} onMove={onMove} onDetails={onDetails} />
             </Crash>
           </li>

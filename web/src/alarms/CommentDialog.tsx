@@ -3,7 +3,15 @@ import { Dialog } from "../dialog/Dialog";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
 
-export function CommentDialog({ alarm, onClose, onComment }: { alarm: Alarm; onClose: () => void; onComment: (note: string) => void }) {
+export function CommentDialog({
+  alarm,
+  onClose,
+  onComment,
+}: {
+  alarm: Alarm;
+  onClose: () => void;
+  onComment: (note: string) => void;
+}) {
   const words = useWords();
   const [note, setNote] = useState("");
   const empty = note.trim() === "";

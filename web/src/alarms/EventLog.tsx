@@ -29,8 +29,7 @@ export function EventLog({ api, alarm, nowMs }: { api: Api; alarm: Alarm; nowMs:
           <li key={event.seq} data-event={event.type}>
             <time dateTime={event.at}>{dayAndTime(event.at, nowMs, language)}</time>
             <div>
-              <strong>{eventName(event, words)}</strong>{" "}
-              <span className="dim">{eventActor(event, words)}</span>
+              <strong>{eventName(event, words)}</strong> <span className="dim">{eventActor(event, words)}</span>
               <p>{eventDetail(event, alarm, words)}</p>
               {event.device_time && Math.abs(Date.parse(event.device_time) - Date.parse(event.at)) >= 2_000 && (
                 <p className="dim">{words.events.deviceTime(clockTime(event.device_time))}</p>

@@ -1,7 +1,8 @@
 import { useFrom } from "../app/store";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
-import { responderChoices, type Board } from "./board";
+import type { Board } from "./board";
+import { responderChoices } from "./board-state";
 import { nextMove, permittedMoves, RESPONDER_MOVES, type Move } from "./moves";
 import { MoveButton } from "./MoveButton";
 
@@ -38,11 +39,16 @@ function ResponderChoice({ board, alarm, moves }: { board: Board; alarm: Alarm; 
   const useful = board.me.role !== "caregiver" && choices.length > 1 && moves.some((move) => RESPONDER_MOVES.has(move));
   if (!useful) return null;
   const nameOf = (staff: string): string =>
-    staff === board.me.id ? words.self(board.me.name) : (alarm.responses.find((one) => one.staff === staff)?.name ?? staff);
+    staff === board.me.id
+      ? words.self(board.me.name)
+      : (alarm.responses.find((one) => one.staff === staff)?.name ?? staff);
   return (
     <label className="responder" onClick={(event) => event.stopPropagation()}>
       {words.for} <kbd>p</kbd>
-      <select value={board.responderFor(alarm)} onChange={(event) => board.chooseResponder(alarm.id, event.target.value)}>
+      <select
+        value={board.responderFor(alarm)}
+        onChange={(event) => board.chooseResponder(alarm.id, event.target.value)}
+      >
         {choices.map((staff) => (
           <option key={staff} value={staff}>
             {nameOf(staff)}

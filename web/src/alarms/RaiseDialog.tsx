@@ -9,7 +9,15 @@ import { useWords } from "../i18n/language";
 import { KINDS_BY_HAND, type Alarm } from "./alarm";
 
 /** A telephone call becomes an alarm: which home, what has happened, what was said. */
-export function RaiseDialog({ api, onClose, onRaised }: { api: Api; onClose: () => void; onRaised: (alarm: Alarm) => void }) {
+export function RaiseDialog({
+  api,
+  onClose,
+  onRaised,
+}: {
+  api: Api;
+  onClose: () => void;
+  onRaised: (alarm: Alarm) => void;
+}) {
   const words = useWords();
   const [home, setHome] = useState<Home | null>(null);
   const [kind, setKind] = useState<string>(KINDS_BY_HAND[0]);
@@ -53,7 +61,13 @@ export function RaiseDialog({ api, onClose, onRaised }: { api: Api; onClose: () 
       </fieldset>
       <label className="field">
         {words.raise.note}
-        <textarea rows={2} maxLength={2000} value={note} placeholder={words.raise.notePlaceholder} onChange={(event) => setNote(event.target.value)} />
+        <textarea
+          rows={2}
+          maxLength={2000}
+          value={note}
+          placeholder={words.raise.notePlaceholder}
+          onChange={(event) => setNote(event.target.value)}
+        />
       </label>
       {problem && (
         <p className="notice bad" role="alert">

@@ -25,7 +25,10 @@ export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps)
     <Dialog
       heading={words.resolve.heading}
       onClose={onClose}
-      submit={{ label: words.resolve.submit, onSubmit: () => onResolve({ outcome, ...(note.trim() ? { note: note.trim() } : {}) }) }}
+      submit={{
+        label: words.resolve.submit,
+        onSubmit: () => onResolve({ outcome, ...(note.trim() ? { note: note.trim() } : {}) }),
+      }}
     >
       <p className="dim">
         {words.kinds[alarm.kind] ?? alarm.kind} · {alarm.place.name}
@@ -49,7 +52,13 @@ export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps)
       </fieldset>
       <label className="field">
         {words.resolve.note}
-        <textarea rows={3} maxLength={2000} value={note} placeholder={words.resolve.notePlaceholder} onChange={(event) => setNote(event.target.value)} />
+        <textarea
+          rows={3}
+          maxLength={2000}
+          value={note}
+          placeholder={words.resolve.notePlaceholder}
+          onChange={(event) => setNote(event.target.value)}
+        />
       </label>
     </Dialog>
   );

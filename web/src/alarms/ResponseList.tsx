@@ -24,7 +24,9 @@ export function ResponseList({ responses, isOver }: { responses: readonly Respon
           <li key={response.staff} className="response" data-response={response.state}>
             <Icon name={ICON[response.state] ?? "person"} />
             <strong>{response.name}</strong>{" "}
-            {isOver && response.state === "called" ? words.card.didNotAnswer : (words.responseStates[response.state] ?? response.state)}
+            {isOver && response.state === "called"
+              ? words.card.didNotAnswer
+              : (words.responseStates[response.state] ?? response.state)}
             {at && <span className="dim"> {clockTime(at)}</span>}
           </li>
         );

@@ -4,7 +4,8 @@ import { Icon } from "../icons/Icon";
 import { useWords } from "../i18n/language";
 import type { Dictionary } from "../i18n/en";
 import type { Alarm } from "./alarm";
-import type { Board, Trouble } from "./board";
+import type { Board } from "./board";
+import type { Trouble } from "./board-state";
 import { plainMove } from "./moves";
 
 /** By the alarm's row, in a sentence: why the last move does not stand as done. */
@@ -12,7 +13,11 @@ export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
   const words = useWords();
   const trouble = useFrom(board, (state) => state.trouble.get(alarm.id));
   const stale = useFrom(board, (state) => state.stale.get(alarm.id));
-  const sentence = trouble ? troubleSentence(trouble, words) : stale ? words.trouble.stale(plainMove(words.moves[stale])) : null;
+  const sentence = trouble
+    ? troubleSentence(trouble, words)
+    : stale
+      ? words.trouble.stale(plainMove(words.moves[stale]))
+      : null;
   const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (sentence) place.current?.scrollIntoView({ block: "nearest" });
@@ -28,7 +33,12 @@ export function TroubleNote({ board, alarm }: { board: Board; alarm: Alarm }) {
               {words.moves.retry}
             </button>
           )}
-          <button type="button" className="button quiet square" aria-label={words.moves.dismiss} onClick={() => board.dismissTrouble(alarm.id)}>
+          <button
+            type="button"
+            className="button quiet square"
+            aria-label={words.moves.dismiss}
+            onClick={() => board.dismissTrouble(alarm.id)}
+          >
             <Icon name="cross" />
           </button>
         </div>
@@ -57,5 +67,7 @@ export function troubleSentence(trouble: Trouble, words: Dictionary): string {
 
 /** The same click again may succeed only where the server gave no judgement on it. */
 function isWorthRepeating(trouble: Trouble): boolean {
-  return trouble.kind === "unanswered" || (trouble.kind === "refused" && (trouble.status >= 500 || trouble.status === 429));
+  return (
+    trouble.kind === "unanswered" || (trouble.kind === "refused" && (trouble.status >= 500 || trouble.status === 429))
+  );
 }

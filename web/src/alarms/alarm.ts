@@ -48,14 +48,7 @@ export interface Response {
   left_at: string | null;
 }
 
-export const OUTCOMES = [
-  "help_given",
-  "emergency",
-  "handed_to_120",
-  "no_help_needed",
-  "false_alarm",
-  "test",
-] as const;
+export const OUTCOMES = ["help_given", "emergency", "handed_to_120", "no_help_needed", "false_alarm", "test"] as const;
 
 export type Outcome = (typeof OUTCOMES)[number];
 

@@ -4,11 +4,19 @@ import type { Api, Call } from "../http/api";
 import { Refused, Unanswered } from "../http/problem";
 import type { Me } from "../session/me";
 import type { Alarm } from "./alarm";
-import { Board, selectedAlarm, shown } from "./board";
+import { Board } from "./board";
+import { selectedAlarm, shown } from "./board-state";
 import { LINGER_MS } from "./book";
 import { exampleAlarm, exampleResponse } from "./example";
 
-const me: Me = { id: "me", login: "operator", name: "Lin Wei", role: "operator", area: "350102000000", area_name: "Gulou" };
+const me: Me = {
+  id: "me",
+  login: "operator",
+  name: "Lin Wei",
+  role: "operator",
+  area: "350102000000",
+  area_name: "Gulou",
+};
 const NOW = "2026-11-22T04:00:10Z";
 
 describe("the board", () => {
@@ -68,7 +76,9 @@ describe("the board", () => {
     open(exampleAlarm({ id: "a" }), exampleAlarm({ id: "b" }));
     expect(board.get().missed).toBeNull();
     board.lineIs("lost", 12_000);
-    answers.set("/alarms/a", () => exampleAlarm({ id: "a", version: 5, state: "resolved", outcome: "test", closed_at: NOW }));
+    answers.set("/alarms/a", () =>
+      exampleAlarm({ id: "a", version: 5, state: "resolved", outcome: "test", closed_at: NOW }),
+    );
     open(exampleAlarm({ id: "b", version: 2 }), exampleAlarm({ id: "c" }));
     board.lineIs("live", 0);
     await Promise.resolve();
@@ -133,7 +143,10 @@ describe("the board", () => {
     await board.move(exampleAlarm(), "escalate");
     answers.set("/alarms/a1/escalate", () => exampleAlarm({ version: 2, step: 2 }));
     await board.retry("a1");
-    expect(calls.map((one) => one.call.idempotencyKey)).toEqual([calls[0]!.call.idempotencyKey, calls[0]!.call.idempotencyKey]);
+    expect(calls.map((one) => one.call.idempotencyKey)).toEqual([
+      calls[0]!.call.idempotencyKey,
+      calls[0]!.call.idempotencyKey,
+    ]);
     expect(calls[1]!.call.body).toEqual(calls[0]!.call.body);
     expect(board.get().trouble.size).toBe(0);
   });
@@ -160,7 +173,13 @@ describe("the board", () => {
   });
 
   it("lists what closed recently, and brings a reopened alarm back in front", async () => {
-    const closed = exampleAlarm({ id: "old", version: 4, state: "resolved", outcome: "test", closed_at: "2026-11-22T01:00:00Z" });
+    const closed = exampleAlarm({
+      id: "old",
+      version: 4,
+      state: "resolved",
+      outcome: "test",
+      closed_at: "2026-11-22T01:00:00Z",
+    });
     answers.set("/alarms?state=closed&limit=20", () => ({ items: [closed] }));
     open(exampleAlarm({ id: "other" }));
     board.show("closed");
@@ -168,7 +187,13 @@ describe("the board", () => {
     await Promise.resolve();
     expect(ids()).toEqual(["old"]);
     expect(selected()).toBe("old");
-    answers.set("/alarms/old/reopen", () => ({ ...closed, version: 5, state: "raised", closed_at: null, outcome: null }));
+    answers.set("/alarms/old/reopen", () => ({
+      ...closed,
+      version: 5,
+      state: "raised",
+      closed_at: null,
+      outcome: null,
+    }));
     await board.move(closed, "reopen");
     expect(board.get().tab).toBe("open");
     expect(selected()).toBe("old");

@@ -5,83 +5,13 @@ import type { LineState } from "../live/line";
 import type { Me } from "../session/me";
 import { isOpen, isUnanswered, type Alarm } from "./alarm";
 import { send, type Attempt, type MoveBody, type Result } from "./attempt";
-import { changesBy, EMPTY_BOOK, justClosed, LINGER_MS, openAlarms, tidied, withAlarm, withOpenList, type Book } from "./book";
-import { byClosing } from "./urgency";
+import { responderChoices, shown, START, type BoardState, type Missed, type Tab } from "./board-state";
+import { changesBy, LINGER_MS, openAlarms, tidied, withAlarm, withOpenList } from "./book";
 import { likelyResponder, RESPONDER_MOVES, type Move } from "./moves";
-
-export type Tab = "open" | "closed";
-
-/** What to say by an alarm's row about its last move: never more than the server has said. */
-export type Trouble = (
-  | Exclude<Result, { kind: "done" } | { kind: "signed_out" }>
-  /** A key was pressed for a move that this alarm does not allow now; nothing was sent. */
-  | { kind: "impossible" }
-) & { attempt: Pick<Attempt, "alarm" | "move"> };
-
-/** What happened while the line was down, until somebody has seen it. Times on the server's clock, milliseconds. */
-export interface Missed {
-  fromMs: number;
-  toMs: number;
-  appeared: readonly string[];
-  changed: readonly string[];
-  left: readonly string[];
-}
-
-export interface BoardState {
-  book: Book;
-  /** False until the first open list: an empty board means nothing before it. */
-  loaded: boolean;
-  line: LineState;
-  /** When the line was last known to be good, server's clock; null if it never was. */
-  currentUntilMs: number | null;
-  missed: Missed | null;
-  tab: Tab;
-  selected: Readonly<Record<Tab, string | null>>;
-  closed: { items: readonly Alarm[]; state: "loading" | "ready" | "failed" };
-  underWay: ReadonlyMap<string, Move>;
-  trouble: ReadonlyMap<string, Trouble>;
-  /** Moves that counted although they answered an earlier step. */
-  stale: ReadonlyMap<string, Move>;
-  responders: ReadonlyMap<string, string>;
-  /** Alarms to which the person here is being called, until he moves. */
-  calls: ReadonlySet<string>;
-  /** The last thing worth saying aloud; a new object each time. */
-  news: { kind: "new" | "repeated" | "called"; alarm: Alarm } | null;
-}
+import { byClosing } from "./urgency";
 
 /** Kinds of notification that want somebody to move; the others (handled, resolved, ...) only inform. */
 const CALLS: ReadonlySet<string> = new Set(["called", "repeated", "expired", "handed_back", "cancel_remark"]);
-
-const START: BoardState = {
-  book: EMPTY_BOOK,
-  loaded: false,
-  line: "connecting",
-  currentUntilMs: null,
-  missed: null,
-  tab: "open",
-  selected: { open: null, closed: null },
-  closed: { items: [], state: "loading" },
-  underWay: new Map(),
-  trouble: new Map(),
-  stale: new Map(),
-  responders: new Map(),
-  calls: new Set(),
-  news: null,
-};
-
-/** The alarms in the order in which the board shows them. */
-export function shown(state: BoardState): Alarm[] {
-  return state.tab === "open" ? [...openAlarms(state.book), ...justClosed(state.book)] : [...state.closed.items];
-}
-
-export function alarmOf(state: BoardState, id: string | null): Alarm | null {
-  if (id === null) return null;
-  return state.book.alarms.get(id) ?? state.closed.items.find((alarm) => alarm.id === id) ?? null;
-}
-
-export function selectedAlarm(state: BoardState): Alarm | null {
-  return alarmOf(state, state.selected[state.tab]);
-}
 
 /** The on-call board: what is known, what is chosen, which moves are under way. Knows no views. */
 export class Board extends Store<BoardState> {
@@ -270,7 +200,11 @@ export class Board extends Store<BoardState> {
       stale: withoutKey(this.get().stale, id),
     });
     try {
-      const result = await send(attempt, (one) => this.#post(one), (ms) => new Promise((done) => setTimeout(done, ms)));
+      const result = await send(
+        attempt,
+        (one) => this.#post(one),
+        (ms) => new Promise((done) => setTimeout(done, ms)),
+      );
       this.#settle(attempt, result);
     } finally {
       this.#change({ underWay: withoutKey(this.get().underWay, id) });
@@ -321,11 +255,6 @@ export class Board extends Store<BoardState> {
     const same = (Object.keys(part) as (keyof BoardState)[]).every((key) => Object.is(state[key], part[key]));
     if (!same) this.set({ ...state, ...part });
   }
-}
-
-/** Whom responder moves can be made for: oneself first, then everybody who was called. */
-export function responderChoices(alarm: Alarm, me: Me): string[] {
-  return [me.id, ...alarm.responses.map((response) => response.staff).filter((staff) => staff !== me.id)];
 }
 
 function closedWith(items: readonly Alarm[], alarm: Alarm): readonly Alarm[] {

@@ -11,14 +11,19 @@ describe("the book of alarms", () => {
     const book = withAlarm(withAlarm(EMPTY_BOOK, third, 0), exampleAlarm({ version: 2, state: "acknowledged" }), 0);
     expect(book.alarms.get("a1")).toBe(third);
     expect(withAlarm(book, exampleAlarm({ version: 3 }), 0)).toBe(book);
-    expect(withAlarm(book, exampleAlarm({ version: 4, state: "on_scene" }), 0).alarms.get("a1")?.state).toBe("on_scene");
+    expect(withAlarm(book, exampleAlarm({ version: 4, state: "on_scene" }), 0).alarms.get("a1")?.state).toBe(
+      "on_scene",
+    );
   });
 
   it("replaces everything that was open by the open list, and keeps what closed just now", () => {
     let book = withOpenList(EMPTY_BOOK, [exampleAlarm({ id: "a" }), exampleAlarm({ id: "b" })], 0);
     book = withAlarm(book, resolved("c", 5), 0);
     book = withOpenList(book, [exampleAlarm({ id: "b", version: 4 }), exampleAlarm({ id: "d" })], 0);
-    expect(openAlarms(book).map((alarm) => [alarm.id, alarm.version])).toEqual([["b", 4], ["d", 1]]);
+    expect(openAlarms(book).map((alarm) => [alarm.id, alarm.version])).toEqual([
+      ["b", 4],
+      ["d", 1],
+    ]);
     expect(justClosed(book).map((alarm) => alarm.id)).toEqual(["c"]);
   });
 

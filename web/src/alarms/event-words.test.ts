@@ -27,12 +27,16 @@ describe("the event log in words", () => {
   });
 
   it("tells step, people, outcome, refused move and note", () => {
-    expect(eventDetail(event("paged", { step: 2, called: ["p", "q", "stranger"], targets: ["tier1"] }), alarm, en)).toBe(
-      "step 2 · Caregiver p, Caregiver q",
-    );
+    expect(
+      eventDetail(event("paged", { step: 2, called: ["p", "q", "stranger"], targets: ["tier1"] }), alarm, en),
+    ).toBe("step 2 · Caregiver p, Caregiver q");
     expect(eventDetail(event("accepted", { responder: "p" }), alarm, en)).toBe("Caregiver p");
-    expect(eventDetail(event("resolved", { outcome: "false_alarm", note: "Cat" }), alarm, en)).toBe("False alarm · Cat");
-    expect(eventDetail(event("move_refused", { move: "resolve", reason: "Closed." }), alarm, en)).toBe("Resolve · Closed.");
+    expect(eventDetail(event("resolved", { outcome: "false_alarm", note: "Cat" }), alarm, en)).toBe(
+      "False alarm · Cat",
+    );
+    expect(eventDetail(event("move_refused", { move: "resolve", reason: "Closed." }), alarm, en)).toBe(
+      "Resolve · Closed.",
+    );
     expect(eventDetail(event("raised", { kind: "sos", late: false, note: null }), alarm, en)).toBe("");
   });
 });

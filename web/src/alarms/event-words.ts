@@ -16,7 +16,8 @@ export function eventActor(event: AlarmEvent, words: Dictionary): string {
 /** What the event's data adds in words: move, outcome, step, people (by the alarm's responses), reason, note. */
 export function eventDetail(event: AlarmEvent, alarm: Alarm, words: Dictionary): string {
   const { data } = event;
-  const nameOf = (staff: unknown): string | null => alarm.responses.find((response) => response.staff === staff)?.name ?? null;
+  const nameOf = (staff: unknown): string | null =>
+    alarm.responses.find((response) => response.staff === staff)?.name ?? null;
   const called = Array.isArray(data["called"]) ? data["called"].map(nameOf).filter((name) => name !== null) : [];
   const responder = data["responder"] === event.actor?.id ? null : nameOf(data["responder"]);
   const parts = [

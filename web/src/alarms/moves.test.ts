@@ -3,7 +3,14 @@ import type { Me, Role } from "../session/me";
 import { exampleAlarm, exampleResponse } from "./example";
 import { KEY_OF, likelyResponder, MOVES, nextMove, permittedMoves } from "./moves";
 
-const person = (role: Role): Me => ({ id: "me", login: role, name: role, role, area: "350102000000", area_name: "Gulou" });
+const person = (role: Role): Me => ({
+  id: "me",
+  login: role,
+  name: role,
+  role,
+  area: "350102000000",
+  area_name: "Gulou",
+});
 const operator = person("operator");
 const mine = { type: "staff", id: "me", name: "operator" } as const;
 
@@ -25,7 +32,13 @@ describe("the moves a person may make", () => {
   it("walks one responder through accept, en route, arrive, leave", () => {
     const at = (...states: Parameters<typeof exampleResponse>[1][]) =>
       states.map((state) =>
-        nextMove(permittedMoves(exampleAlarm({ owner: mine, state: "acknowledged", responses: [exampleResponse("p", state)] }), operator, "p")),
+        nextMove(
+          permittedMoves(
+            exampleAlarm({ owner: mine, state: "acknowledged", responses: [exampleResponse("p", state)] }),
+            operator,
+            "p",
+          ),
+        ),
       );
     expect(at("called", "accepted", "en_route", "arrived")).toEqual(["accept", "en-route", "arrive", "resolve"]);
   });
@@ -42,7 +55,13 @@ describe("the moves a person may make", () => {
 
   it("gives a caregiver no desk moves, and resolving only while active", () => {
     const called = exampleAlarm({ responses: [exampleResponse("me", "called")] });
-    expect(permittedMoves(called, person("caregiver"), "me")).toEqual(["accept", "en-route", "arrive", "decline", "comment"]);
+    expect(permittedMoves(called, person("caregiver"), "me")).toEqual([
+      "accept",
+      "en-route",
+      "arrive",
+      "decline",
+      "comment",
+    ]);
     const there = exampleAlarm({ responses: [exampleResponse("me", "arrived")] });
     expect(permittedMoves(there, person("caregiver"), "me")).toEqual(["leave", "resolve", "hand-back", "comment"]);
   });
@@ -60,7 +79,11 @@ describe("the moves a person may make", () => {
 
 describe("the likely responder", () => {
   it("is whoever is furthest on the way, else oneself", () => {
-    const responses = [exampleResponse("a", "called"), exampleResponse("b", "accepted"), exampleResponse("c", "en_route")];
+    const responses = [
+      exampleResponse("a", "called"),
+      exampleResponse("b", "accepted"),
+      exampleResponse("c", "en_route"),
+    ];
     expect(likelyResponder(exampleAlarm({ responses }), operator)).toBe("c");
     expect(likelyResponder(exampleAlarm({ responses: responses.slice(0, 1) }), operator)).toBe("me");
     expect(likelyResponder(exampleAlarm({ responses }), person("caregiver"))).toBe("me");

@@ -102,7 +102,9 @@ function responderMoves(state: ResponseState | null): Set<Move> {
 
 /** The desk has taken charge already, and it was this person. */
 function holds(alarm: Alarm, me: Me): boolean {
-  return alarm.owner.type === "staff" && alarm.owner.id === me.id && alarm.state !== "raised" && alarm.state !== "suspected";
+  return (
+    alarm.owner.type === "staff" && alarm.owner.id === me.id && alarm.state !== "raised" && alarm.state !== "suspected"
+  );
 }
 
 function stateOf(alarm: Alarm, staff: string): ResponseState | null {

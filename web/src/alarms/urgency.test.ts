@@ -3,7 +3,10 @@ import { exampleAlarm } from "./example";
 import { byClosing, byUrgency } from "./urgency";
 
 const order = (...alarms: Parameters<typeof exampleAlarm>[0][]): string[] =>
-  alarms.map((change) => exampleAlarm(change)).sort(byUrgency).map((alarm) => alarm.id);
+  alarms
+    .map((change) => exampleAlarm(change))
+    .sort(byUrgency)
+    .map((alarm) => alarm.id);
 
 describe("the order of the board", () => {
   it("puts priority before deadline", () => {
@@ -27,9 +30,7 @@ describe("the order of the board", () => {
   });
 
   it("falls back to the older alarm, then to the id", () => {
-    expect(
-      order({ id: "c", raised_at: "2026-11-22T04:00:01Z" }, { id: "b" }, { id: "a" }),
-    ).toEqual(["a", "b", "c"]);
+    expect(order({ id: "c", raised_at: "2026-11-22T04:00:01Z" }, { id: "b" }, { id: "a" })).toEqual(["a", "b", "c"]);
   });
 
   it("lists closed alarms newest first", () => {

@@ -10,11 +10,21 @@ export function Preferences({ parts }: { parts: Parts }) {
   const label = theme === "dark" ? words.theme.toLight : words.theme.toDark;
   return (
     <>
-      <button type="button" className="button quiet" lang={words.otherLanguage === "中文" ? "zh-CN" : "en"}
-        onClick={() => parts.language.switch()}>
+      <button
+        type="button"
+        className="button quiet"
+        lang={words.otherLanguage === "中文" ? "zh-CN" : "en"}
+        onClick={() => parts.language.switch()}
+      >
         {words.otherLanguage}
       </button>
-      <button type="button" className="button quiet square" onClick={() => parts.theme.switch()} aria-label={label} title={label}>
+      <button
+        type="button"
+        className="button quiet square"
+        onClick={() => parts.theme.switch()}
+        aria-label={label}
+        title={label}
+      >
         <Icon name={theme === "dark" ? "sun" : "moon"} />
       </button>
     </>

@@ -5,7 +5,11 @@ import { titleFor } from "./title";
 
 describe("the document's title", () => {
   it("counts what is unanswered and names the most urgent", () => {
-    const alarms = [exampleAlarm({ id: "a", state: "acknowledged" }), exampleAlarm({ id: "b" }), exampleAlarm({ id: "c" })];
+    const alarms = [
+      exampleAlarm({ id: "a", state: "acknowledged" }),
+      exampleAlarm({ id: "b" }),
+      exampleAlarm({ id: "c" }),
+    ];
     expect(titleFor(alarms, "live", en)).toBe("(2) SOS · Home 1");
     expect(titleFor([exampleAlarm({ kind: "new_kind" })], "live", en)).toBe("(1) new_kind · Home 1");
   });

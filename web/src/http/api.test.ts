@@ -18,8 +18,10 @@ class FakeSession {
 
 function apiWith(answer: (headers: Headers, init: RequestInit) => Response | Promise<Response>) {
   const session = new FakeSession();
-  const api = new Api(session as unknown as Session, ((_url, init) =>
-    Promise.resolve(answer(new Headers(init!.headers), init!))) as typeof fetch);
+  const api = new Api(
+    session as unknown as Session,
+    ((_url, init) => Promise.resolve(answer(new Headers(init!.headers), init!))) as typeof fetch,
+  );
   return { session, api };
 }
 
@@ -63,7 +65,8 @@ describe("a call", () => {
 describe("an idempotency key", () => {
   it("is a version 4 UUID, another one each time", () => {
     const keys = Array.from({ length: 100 }, newKey);
-    for (const key of keys) expect(key).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+    for (const key of keys)
+      expect(key).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(new Set(keys).size).toBe(100);
   });
 });

@@ -9,13 +9,18 @@ export interface Loaded<T> {
 
 /** Loads what belongs to `subject`, and loads it anew when `version` changes. An answer for an earlier subject is ignored. */
 export function useLoaded<T>(subject: string, version: unknown, load: () => Promise<T>): Loaded<T> {
-  const [answer, setAnswer] = useState<{ subject: string; value: T | null; failed: boolean }>({ subject, value: null, failed: false });
+  const [answer, setAnswer] = useState<{ subject: string; value: T | null; failed: boolean }>({
+    subject,
+    value: null,
+    failed: false,
+  });
   const [round, setRound] = useState(0);
   useEffect(() => {
     let over = false;
     load().then(
       (value) => over || setAnswer({ subject, value, failed: false }),
-      () => over || setAnswer((last) => ({ subject, value: last.subject === subject ? last.value : null, failed: true })),
+      () =>
+        over || setAnswer((last) => ({ subject, value: last.subject === subject ? last.value : null, failed: true })),
     );
     return () => {
       over = true;

@@ -18,7 +18,8 @@ export const en = {
     wrong: "Login or password is wrong.",
     unanswered: "The server does not answer. Alarms are not shown here now: use the telephone.",
     wait: (seconds: number) => `Too many failed attempts. Wait ${seconds} s, then try again.`,
-    refused: (status: number) => `The server refused to sign you in (${status}). Try again, or call the platform operator.`,
+    refused: (status: number) =>
+      `The server refused to sign you in (${status}). Try again, or call the platform operator.`,
     ended: "Your session has ended and could not be renewed. Sign in again: until then no alarms are shown here.",
     byHand: "You are signed out.",
     out: "Sign out",
@@ -60,7 +61,8 @@ export const en = {
     loading: "Loading …",
     failedToLoad: "Could not be loaded.",
     retry: "Try again",
-    newAlarm: (kind: string, place: string, who: string | null) => `New alarm: ${kind}, ${place}${who ? `, ${who}` : ""}`,
+    newAlarm: (kind: string, place: string, who: string | null) =>
+      `New alarm: ${kind}, ${place}${who ? `, ${who}` : ""}`,
     repeated: (kind: string, place: string, n: number) => `${kind}, ${place}: ${plural(n, "press", "presses")}`,
     called: (kind: string, place: string) => `You are being called: ${kind}, ${place}`,
     waiting: (n: number) => `${n} unanswered`,

@@ -26,7 +26,8 @@ describe("the dictionaries", () => {
   it("are each in their own language", () => {
     const both = [".brand", ".otherLanguage"];
     for (const [path, sentence] of chinese) if (!both.includes(path)) expect(sentence, path).toMatch(/\p{Script=Han}/u);
-    for (const [path, sentence] of english) if (!both.includes(path)) expect(sentence, path).not.toMatch(/\p{Script=Han}/u);
+    for (const [path, sentence] of english)
+      if (!both.includes(path)) expect(sentence, path).not.toMatch(/\p{Script=Han}/u);
   });
 
   it("use what they are given", () => {

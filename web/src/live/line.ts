@@ -127,7 +127,8 @@ export class LiveLine {
       return;
     }
     if (this.#state === "connecting" && now - this.#connectSinceMs > GRACE_MS) this.#set("lost");
-    if (this.#attempt && !this.#attempt.signal.aborted && now - this.#connectSinceMs > CONNECT_MS) this.#attempt.abort();
+    if (this.#attempt && !this.#attempt.signal.aborted && now - this.#connectSinceMs > CONNECT_MS)
+      this.#attempt.abort();
   }
 
   #becomeLive(): void {

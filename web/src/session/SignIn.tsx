@@ -35,7 +35,11 @@ export function SignIn({ parts }: { parts: Parts }) {
       <form className="sign-in-form" onSubmit={(event) => void submit(event)} noValidate>
         <img src="/favicon.svg" alt="" width="56" height="56" />
         <h1>{words.signIn.heading}</h1>
-        {reason === "ended" && <p className="notice bad" role="alert">{words.signIn.ended}</p>}
+        {reason === "ended" && (
+          <p className="notice bad" role="alert">
+            {words.signIn.ended}
+          </p>
+        )}
         {reason === "by_hand" && <p className="notice">{words.signIn.byHand}</p>}
         <label>
           {words.signIn.login}
@@ -45,7 +49,11 @@ export function SignIn({ parts }: { parts: Parts }) {
           {words.signIn.password}
           <input name="password" type="password" autoComplete="current-password" />
         </label>
-        {problem !== null && <p className="notice bad" role="alert">{sentence(problem, words)}</p>}
+        {problem !== null && (
+          <p className="notice bad" role="alert">
+            {sentence(problem, words)}
+          </p>
+        )}
         <button className="button primary large" aria-disabled={busy}>
           {busy ? words.signIn.busy : words.signIn.submit}
         </button>

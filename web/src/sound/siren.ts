@@ -7,11 +7,25 @@ type Tone = readonly [hertz: number, at: number, length: number, gain: number];
 /** Made of tones, so that no file has to be fetched when it matters. */
 const SOUNDS = {
   siren: [
-    [880, 0, 0.22, 0.5], [660, 0.24, 0.22, 0.5], [880, 0.48, 0.22, 0.5], [660, 0.72, 0.3, 0.5],
+    [880, 0, 0.22, 0.5],
+    [660, 0.24, 0.22, 0.5],
+    [880, 0.48, 0.22, 0.5],
+    [660, 0.72, 0.3, 0.5],
   ],
-  bell: [[784, 0, 0.35, 0.28], [588, 0.3, 0.5, 0.24]],
-  lost: [[440, 0, 0.25, 0.45], [330, 0.28, 0.25, 0.45], [220, 0.56, 0.5, 0.5]],
-  call: [[1047, 0, 0.12, 0.4], [1047, 0.18, 0.12, 0.4], [1319, 0.36, 0.25, 0.4]],
+  bell: [
+    [784, 0, 0.35, 0.28],
+    [588, 0.3, 0.5, 0.24],
+  ],
+  lost: [
+    [440, 0, 0.25, 0.45],
+    [330, 0.28, 0.25, 0.45],
+    [220, 0.56, 0.5, 0.5],
+  ],
+  call: [
+    [1047, 0, 0.12, 0.4],
+    [1047, 0.18, 0.12, 0.4],
+    [1319, 0.36, 0.25, 0.4],
+  ],
 } as const satisfies Record<string, readonly Tone[]>;
 
 export type Sound = keyof typeof SOUNDS;
@@ -33,7 +47,11 @@ export class Siren {
         this.#context = new AudioContext();
         this.#context.onstatechange = () => this.#look();
       }
-      if (this.#context.state !== "running") this.#context.resume().then(() => this.#look(), () => this.#look());
+      if (this.#context.state !== "running")
+        this.#context.resume().then(
+          () => this.#look(),
+          () => this.#look(),
+        );
     } catch {
       // no sound device at all: said on the page like a blocked one
     }

@@ -9,7 +9,9 @@ import type { Visit } from "./visit";
 export function VisitList({ api, alarm, version, nowMs }: { api: Api; alarm: string; version: number; nowMs: number }) {
   const words = useWords();
   const language = useLanguage();
-  const { value, failed, again } = useLoaded(alarm, version, () => api.json<{ items: Visit[] }>(`/visits?alarm=${alarm}`));
+  const { value, failed, again } = useLoaded(alarm, version, () =>
+    api.json<{ items: Visit[] }>(`/visits?alarm=${alarm}`),
+  );
   const time = (moment: string): string => dayAndTime(moment, nowMs, language);
   return (
     <section className="visits" aria-label={words.visits.heading}>
