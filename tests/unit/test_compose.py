@@ -1,0 +1,138 @@
+"""docker-compose.yml fits its schema, and what it names is there: commands, settings, files, roles, rooms of the image."""
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from ruamel.yaml import YAML
+
+from carebed.cli import app
+from carebed.embedded.postgres import _ROLES
+from carebed.settings import load_settings
+from gateway.lanes import Lane
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = ROOT / "docker-compose.yml"
+SERVICES: dict[str, dict[str, Any]] = YAML(typ="safe").load(COMPOSE)["services"]
+OURS = {name: service for name, service in SERVICES.items() if service["image"] == "carebed"}
+
+#: The processes and what each cannot start without, besides the doorkeeper and the migration.
+NEEDS = {
+    "ingest-alarm": {"database_url", "mqtt_users_file"},
+    "ingest-reading": {"database_url", "mqtt_users_file"},
+    "alerts": {"database_url"},
+    "api": {"api_database_url"},
+    "scheduler": {"owner_database_url"},
+    "migrate": {"owner_database_url"},
+    "doorkeeper": {"database_url", "mqtt_users_file"},
+}
+
+
+def test_it_fits_the_compose_specification() -> None:
+    argv = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)]
+    checked = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_every_process_has_a_service() -> None:
+    assert OURS.keys() == NEEDS.keys()
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_command_is_one_of_ours(name: str) -> None:
+    program, *arguments = OURS[name]["command"]
+    if program == "python":
+        assert arguments[0] == "-m"
+        assert importlib.util.find_spec(arguments[1]) is not None
+        return
+    assert program == "carebed"
+    root = typer.main.get_command(app)
+    command = root.get_command(typer.Context(root), arguments[0])  # type: ignore[attr-defined]  # the root is a group
+    assert command is not None
+    parsed = command.make_context(arguments[0], arguments[1:])  # exits where an option is unknown or missing
+    assert parsed.params.get("lane", "alarm") in set(Lane)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_its_settings_are_settings_and_are_enough(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in [variable for variable in os.environ if variable.startswith("CAREBED_")]:
+        monkeypatch.delenv(variable)
+    given = {key: _filled_in(value) for key, value in OURS[name]["environment"].items() if value is not None}
+    for key, value in given.items():
+        monkeypatch.setenv(key, value)
+    settings = load_settings()
+    settings.needed(*NEEDS[name])
+    known = {f"CAREBED_{field.upper()}" for field in type(settings).model_fields}
+    assert OURS[name]["environment"].keys() <= known
+
+
+def _filled_in(value: str) -> str:
+    """As compose does it with every password set and nothing else."""
+    value = re.sub(r"\$\{\w+:\?[^}]*\}", "secret", value)
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value)
+
+
+def test_each_role_logs_in_only_where_it_is_needed() -> None:
+    roles = {
+        name: set(re.findall(r"postgresql://(\w+):", " ".join(filter(None, service["environment"].values()))))
+        for name, service in OURS.items()
+    }
+    assert roles == {
+        "ingest-alarm": {"carebed_engine"}, "ingest-reading": {"carebed_engine"}, "alerts": {"carebed_engine"},
+        "api": {"carebed_api"}, "scheduler": {"carebed_owner"}, "migrate": {"carebed_owner"},
+        "doorkeeper": {"carebed_reader"},
+    }  # fmt: skip
+
+
+def test_what_is_mounted_from_here_exists() -> None:
+    mounts = [mount for service in SERVICES.values() for mount in service.get("volumes", ())]
+    files = [mount.split(":")[0] for mount in mounts if mount.startswith(".")]
+    assert len(files) >= 3
+    for file in files:
+        assert (ROOT / file).is_file(), file
+
+
+def test_no_password_has_a_default_and_one_program_makes_them_all() -> None:
+    text = COMPOSE.read_text()
+    with_default = re.findall(r"\$\{(\w+)(?!\w|:\?)", text)
+    assert not [name for name in with_default if re.search("PASSWORD|SECRET|KEY|TOKEN", name)]
+    needed = set(re.findall(r"\$\{(\w+):\?", text))
+    made = subprocess.run([ROOT / "deploy/compose/new-passwords"], capture_output=True, text=True, check=True).stdout
+    passwords = dict(line.split("=", 1) for line in made.splitlines())
+    assert passwords.keys() == needed
+    assert len(set(passwords.values())) == len(passwords)
+    # They stand in addresses without escaping.
+    assert all(re.fullmatch("[0-9a-f]{48}", password) for password in passwords.values())
+
+
+@pytest.mark.parametrize("name", NEEDS.keys() - {"migrate", "doorkeeper"})
+def test_health_is_asked_at_readyz_where_it_is_answered(name: str) -> None:
+    environment = OURS[name]["environment"]
+    port = environment["CAREBED_HTTP_PORT" if name == "api" else "CAREBED_HEALTH_PORT"]
+    assert f"http://127.0.0.1:{port}/readyz" in OURS[name]["healthcheck"]["test"][-1]
+
+
+def test_roles_are_those_of_the_embedded_database() -> None:
+    script = (ROOT / "deploy/compose/roles.sh").read_text()
+    assert dict(re.findall(r"CREATE ROLE (\w+) (.+) PASSWORD", script)) == _ROLES
+
+
+def test_the_image_holds_every_room_and_runs_as_nobody_special() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    include = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]["find"]["include"]
+    rooms = {pattern.rstrip("*") for pattern in include}
+    copied = {match[1] for line in lines if (match := re.fullmatch(r"COPY (\w+)/ \1/", line))}
+    assert rooms <= copied
+    # What is not let in there cannot be copied.
+    let_in = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert copied <= let_in
+    last_stage = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")) :]
+    assert "USER carebed" in last_stage
+    assert "RUN pip install --require-hashes -r requirements/runtime.txt" in lines
