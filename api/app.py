@@ -8,13 +8,10 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
 from api import alarms, auth, document, homes, live, me, moves, problem, visits
-from api.edge import Edge
+from api.edge import BODY_BYTES, Edge
 from api.scope import Parts
 from api.web import web_routes
 from carebed.health import Check, health_routes
-
-#: The largest request body, in bytes: a move with the longest note is a sixth of it.
-BODY_BYTES = 64 * 1024
 
 _PING = text("SELECT 1")
 

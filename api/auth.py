@@ -24,12 +24,15 @@ _LOGIN_CHARACTERS = 200
 
 
 class SignIns:
-    """What sign-ins of this process share: patience per login, and two threads at most for hashing."""
+    """What sign-ins of this process share: patience per login, and one thread for hashing.
+
+    One at a time: tries that arrive together are counted one by one, and a flood of them leaves a core to the others.
+    """
 
     def __init__(self) -> None:
         """Nobody has failed yet."""
         self.patience = Patience()
-        self.hashing = asyncio.Semaphore(2)
+        self.hashing = asyncio.Lock()
 
 
 @router.post(
@@ -75,7 +78,6 @@ async def _by_password(sign_ins: SignIns, parts: Parts, login: str, password: st
     """Wrong login and wrong password look the same, and take the same time."""
     storable = len(login) <= _LOGIN_CHARACTERS and "\0" not in login and login.isprintable()
     async with sign_ins.hashing:
-        # Inside, so that tries that arrive together are counted one by one.
         wait_s = sign_ins.patience.wait_s(login[:_LOGIN_CHARACTERS])
         if wait_s > 0:
             seconds = math.ceil(wait_s)

@@ -18,6 +18,9 @@ log = get_logger()
 REQUESTS = Counter("carebed_http_requests", "Answered requests", ["route", "method", "status"])
 SECONDS = Histogram("carebed_http_seconds", "From the request to its answer's start", ["route"])
 
+#: The largest request body, in bytes: a move with the longest note is a sixth of it.
+BODY_BYTES = 64 * 1024
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 #: Nothing but our own files, no framing, no referrer.
@@ -58,11 +61,21 @@ class Edge:
             await send(message)
 
         try:
+            # A body that announces its size is refused unread; one that does not is cut off by the application.
+            if _announced_bytes(scope) > BODY_BYTES:
+                raise Problem(413, "too-large", "The body is larger than 64 KiB.")
             await self._app(scope, receive, counted)
+        except Problem as problem:
+            await problem.response()(scope, receive, counted)
         except Exception as error:
             if status is not None:
                 raise
             await _answer(error).response()(scope, receive, counted)
+
+
+def _announced_bytes(scope: Scope) -> int:
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(length) if length.isdigit() else 0
 
 
 def _count(scope: Scope, status: int, seconds: float) -> None:

@@ -38,6 +38,7 @@ _HEADERS = [
     (b"x-accel-buffering", b"no"),
 ]
 
+
 class EventStream(Response):
     """Server-sent events, for the OpenAPI document."""
 
