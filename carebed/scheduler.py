@@ -9,8 +9,10 @@ import asyncio
 from datetime import UTC, date, datetime, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from psycopg import AsyncConnection, OperationalError
+from psycopg import AsyncConnection
+from psycopg import Error as LostConnection
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from carebed.clock import now as clock_now
 from carebed.database import Database
@@ -90,7 +92,7 @@ class Calendar:
         while True:
             try:
                 await self._lead()
-            except (OperationalError, OSError) as error:
+            except (SQLAlchemyError, LostConnection, OSError) as error:
                 self._state = f"no database: {type(error).__name__}"
                 log.warning("scheduler_lost_database", error=type(error).__name__)
             await asyncio.sleep(1.0)

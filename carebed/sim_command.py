@@ -47,12 +47,16 @@ class FollowedClock:
     async def follow(self) -> None:
         """A named task: look every half second; while the database is away the last shift holds."""
         while True:
-            try:
-                async with self._database.transaction() as conn:
-                    self._shift = await clock_now(conn) - datetime.now(UTC)
-            except (DBAPIError, OperationalError, OSError) as error:
-                log.warning("clock_not_followed", error=type(error).__name__)
+            await self.look()
             await asyncio.sleep(_FOLLOW_S)
+
+    async def look(self) -> None:
+        """Set it now: before the first message, so that no device begins in the past."""
+        try:
+            async with self._database.transaction() as conn:
+                self._shift = await clock_now(conn) - datetime.now(UTC)
+        except (DBAPIError, OperationalError, OSError) as error:
+            log.warning("clock_not_followed", error=type(error).__name__)
 
 
 def _ready_file(settings: Settings, data_dir: Path | None = None) -> Path:
@@ -69,6 +73,7 @@ async def live(settings: Settings) -> None:
     """Live in all homes until SIGTERM."""
     fleet = _ready_file(settings)
     clock = FollowedClock(json.loads(fleet.read_text(encoding="utf-8"))["database_url"])
+    await clock.look()
     simulator = importlib.import_module("device_sim.main")
     await run_tasks(
         {
@@ -83,6 +88,7 @@ async def play(settings: Settings, data_dir: Path, scenario: str, home: str | No
     """Play one scenario in one home and return when it is over."""
     fleet = _ready_file(settings, data_dir)
     clock = FollowedClock(json.loads(fleet.read_text(encoding="utf-8"))["database_url"])
+    await clock.look()
     following = asyncio.create_task(clock.follow())
     try:
         await importlib.import_module("device_sim.main").play_scenario(fleet, scenario, home, clock)

@@ -14,18 +14,20 @@ from alerts import book, lifecycle
 from alerts.case import Actor, Case
 from alerts.raising import Place, Raise, merge_key, raise_alarms
 from alerts.why import why_signal
-from gateway.lanes import RAISED_WITHOUT_TIME, AlarmType, Lane
+from gateway.lanes import AlarmType, Lane
+from gateway.message import encode
+from gateway.payload import decode
 from gateway.reason import Reason
 from gateway.receipt import Receipt, Status
-from gateway.topics import GATEWAY_ITSELF
+from gateway.topics import GATEWAY_ITSELF, BadTopic, parse_topic
 from ingest import watermark
-from ingest.detect.signals import late_s, read_signal
+from ingest.detect.signals import CALLS, late_s, read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import Item, sort_batch
 from ingest.mqtt import Incoming, Session
 from ingest.quarantine import Rejected, put_aside
-from ingest.store import keep_signs
-from ingest.who import DeviceFacts, GatewayFacts, Who
+from ingest.store import Signs, keep_signs
+from ingest.who import Who
 
 
 class Answer(msgspec.Struct, eq=False):
@@ -60,40 +62,34 @@ class AlarmLane:
     async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> list[Answer]:
         """Take in these messages within the caller's transaction; the answers are sent after its commit."""
         batch = sort_batch(messages, Lane.ALARM, now)
-        await self._who.learn(
-            conn, [item.topic.gateway for item in batch.items], [item.device_id for item in batch.items]
-        )
-        known, strangers = self._tell_apart(batch.items)
+        await batch.identify(conn, self._who)
+        known, strangers = _tell_apart(batch.items)
         rejected = [*batch.rejected, *strangers]
         await put_aside(conn, now, rejected)
         entries = await remember(conn, now, known)
         fresh = [entry for entry in entries if entry.status is Status.ACCEPTED]
         cases = await self._react(conn, now, fresh)
         await settle(conn, entries)
-        await self._keep_signs(conn, now, fresh)
-        await watermark.move(conn, "alarm", watermark.newest(batch.stamps))
+        await _keep_signs(conn, now, batch.items)
+        await watermark.move(conn, "alarm", batch.stamps)
         await book.finish(conn, now, cases.values(), self._channels)
-        return [*(_answer(entry) for entry in entries), *(_refusal(one) for one in rejected if one.receipt_topic)]
+        return [*(_answer(entry) for entry in entries), *(answer for one in rejected for answer in _refusal(one))]
 
-    def _tell_apart(self, items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
-        """Known senders, and calls for help from unknown devices of known gateways; the rest is put aside."""
-        known: list[Item] = []
-        strangers: list[Rejected] = []
-        for item in items:
-            gateway, device = self._place(item)
-            if device is not None or (gateway is not None and item.message.type in RAISED_WITHOUT_TIME | {"doorbell"}):
-                known.append(item)
-            else:
-                reason = Reason.UNKNOWN_GATEWAY if gateway is None else Reason.UNKNOWN_DEVICE
-                detail = item.topic.gateway if gateway is None else item.device_id
-                strangers.append(
-                    Rejected(item.incoming, Lane.ALARM, reason, detail, item.topic.receipt, item.message.id)
-                )
-        return known, strangers
+    def start_over(self) -> None:
+        """A transaction failed: look the senders up again."""
+        self._who.forget()
 
-    def _place(self, item: Item) -> tuple[GatewayFacts | None, DeviceFacts | None]:
-        gateway = self._who.gateway(item.topic.gateway)
-        return gateway, self._who.device(item.topic.gateway, item.device_id) if gateway else None
+    def refusals(self, rejected: Rejected) -> list[Answer]:
+        """What to answer where the database refused an object. A call for help gets no answer: without one the device
+        starts its other route after 60 s and keeps asking, as it must."""
+        topic = parse_topic(rejected.incoming.topic)
+        topic = topic.topic or topic if isinstance(topic, BadTopic) else topic
+        if isinstance(topic, BadTopic):
+            return []
+        objects = decode(rejected.incoming.payload)
+        rejected.receipt_topic = topic.receipt
+        rejected.ids = tuple(one.id for one in objects if one.type not in CALLS)
+        return _refusal(rejected)
 
     async def _react(self, conn: AsyncConnection, now: datetime, fresh: list[Entry]) -> dict[UUID, Case]:
         """Raise what calls for help and close what was taken back, each key in its order of arrival.
@@ -101,31 +97,15 @@ class AlarmLane:
         All calls of a round come before its cancels, so a key that is called again after its cancel begins a new round.
         """
         cases: dict[UUID, Case] = {}
-        rounds = self._rounds(fresh)
+        rounds = _rounds(fresh)
         for number, one in enumerate(rounds):
             await self._round(conn, now, one, cases)
             if number + 1 < len(rounds):
                 await book.save(conn, now, cases.values(), self._channels)
         return cases
 
-    def _rounds(self, fresh: Sequence[Entry]) -> list[Round]:
-        rounds = [Round()]
-        for entry in fresh:
-            signal = read_signal(entry.item.message)
-            kind = signal.call or signal.cancel
-            if kind is None:
-                continue
-            key = self._key(entry.item, kind)
-            if signal.call is None:
-                rounds[-1].cancels.append((entry, key))
-                continue
-            if any(key == cancelled for _, cancelled in rounds[-1].cancels):
-                rounds.append(Round())
-            rounds[-1].calls.append((entry, signal.call))
-        return rounds
-
     async def _round(self, conn: AsyncConnection, now: datetime, one: Round, cases: dict[UUID, Case]) -> None:
-        calls = [self._raise(entry.item, kind, now) for entry, kind in one.calls]
+        calls = [_raise(entry.item, kind, now) for entry, kind in one.calls]
         raised = await raise_alarms(conn, now, calls, [key for _, key in one.cancels], cases)
         for (entry, _), alarm_id in zip(one.calls, raised.alarm_ids, strict=True):
             entry.alarm_id = alarm_id
@@ -137,47 +117,80 @@ class AlarmLane:
                 entry.alarm_id = case.id
                 lifecycle.cancel(case, now, _actor(entry.item), entry.item.message.time)
 
-    def _raise(self, item: Item, kind: str, now: datetime) -> Raise:
-        gateway, device = self._place(item)
-        assert gateway is not None
-        facts = device or gateway
-        late = late_s(item.message.time, now)
-        fall = kind == AlarmType.FALL
-        return Raise(
-            kind=kind,
-            place=Place(facts.station_id, facts.area_code, facts.home_id, facts.resident_id),
-            merge_key=self._key(item, kind),
-            happened_at=min(item.message.time or now, now),
-            why=why_signal(
-                kind, late_s=late, clock_unusable=item.message.time is None, known_device=device is not None
-            ),
-            actor=_actor(item),
-            late=late is not None,
-            suspected=timedelta(seconds=facts.fall_cancel_s) if fall else None,
-            gateway_id=item.topic.gateway,
-            device_id=item.device_id,
-        )
 
-    def _key(self, item: Item, kind: str) -> str:
-        gateway, device = self._place(item)
-        facts = device or gateway
-        if facts is None or facts.home_id is None:
-            return f"gateway:{item.topic.gateway}:{item.device_id}:{kind}"
-        return merge_key(facts.home_id, facts.resident_id, kind)
+def _tell_apart(items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
+    """Known senders, and calls for help from unknown devices of known gateways; the rest is put aside."""
+    known: list[Item] = []
+    strangers: list[Rejected] = []
+    for item in items:
+        if item.device is not None or (item.gateway is not None and item.message.type in CALLS):
+            known.append(item)
+        else:
+            reason = Reason.UNKNOWN_GATEWAY if item.gateway is None else Reason.UNKNOWN_DEVICE
+            detail = item.topic.gateway if item.gateway is None else item.device_id
+            raw = encode(item.message)
+            strangers.append(
+                Rejected(item.incoming, Lane.ALARM, reason, detail, item.topic.receipt, (item.message.id,), raw)
+            )
+    return known, strangers
 
-    async def _keep_signs(self, conn: AsyncConnection, now: datetime, fresh: list[Entry]) -> None:
-        devices: dict[str, DeviceFacts] = {}
-        active: dict[UUID, tuple[datetime, int]] = {}
-        for entry in fresh:
-            _, device = self._place(entry.item)
-            if device is None:
-                continue
-            devices[device.id] = device
-            if device.home_id is not None and read_signal(entry.item.message).active:
-                at = min(entry.item.message.time or now, now)
-                newest = max(at, active[device.home_id][0]) if device.home_id in active else at
-                active[device.home_id] = (newest, device.inactivity_s)
-        await keep_signs(conn, "alarm", now, devices, active)
+
+def _rounds(fresh: Sequence[Entry]) -> list[Round]:
+    rounds = [Round()]
+    cancelled: set[str] = set()
+    for entry in fresh:
+        signal = read_signal(entry.item.message)
+        kind = signal.call or signal.cancel
+        if kind is None:
+            continue
+        key = _key(entry.item, kind)
+        if signal.call is None:
+            rounds[-1].cancels.append((entry, key))
+            cancelled.add(key)
+            continue
+        if key in cancelled:
+            rounds.append(Round())
+            cancelled.clear()
+        rounds[-1].calls.append((entry, signal.call))
+    return rounds
+
+
+def _raise(item: Item, kind: str, now: datetime) -> Raise:
+    facts = item.device or item.gateway
+    assert facts is not None
+    late = late_s(item.message.time, now)
+    return Raise(
+        kind=kind,
+        place=Place(facts.station_id, facts.area_code, facts.home_id, facts.resident_id),
+        merge_key=_key(item, kind),
+        happened_at=min(item.message.time or now, now),
+        why=why_signal(
+            kind, late_s=late, clock_unusable=item.message.time is None, known_device=item.device is not None
+        ),
+        actor=_actor(item),
+        late=late is not None,
+        suspected=timedelta(seconds=facts.fall_cancel_s) if kind == AlarmType.FALL else None,
+        gateway_id=item.topic.gateway,
+        device_id=item.device_id,
+    )
+
+
+def _key(item: Item, kind: str) -> str:
+    """One open alarm per person and kind; where there is no home, per device and kind."""
+    facts = item.device or item.gateway
+    if facts is None or facts.home_id is None:
+        return f"gateway:{item.topic.gateway}:{item.device_id}:{kind}"
+    return merge_key(facts.home_id, facts.resident_id, kind)
+
+
+async def _keep_signs(conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> None:
+    """Repeats are signs of life as well; of activity they tell nothing new."""
+    signs = Signs()
+    for item in items:
+        signs.heard(item)
+        if item.device is not None and read_signal(item.message).active:
+            signs.active(item.device, item.message.time or now, now)
+    await keep_signs(conn, "alarm", now, signs)
 
 
 def _actor(item: Item) -> Actor:
@@ -190,7 +203,8 @@ def _answer(entry: Entry) -> Answer:
     return Answer(entry.item.incoming.session, entry.item.topic.receipt, receipt)
 
 
-def _refusal(rejected: Rejected) -> Answer:
-    assert rejected.receipt_topic is not None
-    receipt = Receipt(id=rejected.id, status=Status.REJECTED, reason=str(rejected.reason))
-    return Answer(rejected.incoming.session, rejected.receipt_topic, receipt)
+def _refusal(rejected: Rejected) -> list[Answer]:
+    if rejected.receipt_topic is None:
+        return []
+    receipts = [Receipt(id=one, status=Status.REJECTED, reason=str(rejected.reason)) for one in rejected.ids]
+    return [Answer(rejected.incoming.session, rejected.receipt_topic, receipt) for receipt in receipts]

@@ -39,7 +39,8 @@ class Rejected(msgspec.Struct, eq=False):
     detail: str
     receipt_topic: str | None = None
     """Where to say so; None: nobody can be told, or it was taken all the same."""
-    id: str | None = None
+    ids: tuple[str | None, ...] = (None,)
+    """One per object that is answered `rejected`; None where the id could not be read."""
     raw: bytes | None = None
     """The bytes of the object alone; None: the whole payload."""
 

@@ -20,7 +20,7 @@ from carebed.clock import now as clock_now
 from carebed.clock import waited_s
 from carebed.database import Database
 from carebed.deadline import Arm, Deadline, arm, end, rearm
-from ingest.detect.silence import Pipeline, Verdict, judge_inactivity, judge_offline
+from ingest.detect.silence import Link, Pipeline, Verdict, judge_inactivity, judge_offline
 from ingest.watermark import LANE_GROUPS, oldest_watermark
 
 #: The pipeline is behind by more than this: the lag is the alarm.
@@ -30,6 +30,8 @@ _LAG_IN_EARNEST_S = 5.0
 _LAG_LOOK = timedelta(seconds=2)
 #: Nothing has ever come through an ingest lane: said after a minute, so that starting up is no alarm.
 _NEVER_STARTED = timedelta(seconds=60)
+#: After a shift of the clock the devices of a demo need a moment to beat by it; in production it is never shifted.
+_SHIFT_SETTLES = timedelta(seconds=5)
 #: A silent device is a work order; it is raised again once a day while it stays silent.
 _OFFLINE_AGAIN = timedelta(days=1)
 
@@ -128,6 +130,11 @@ class OfflineHandler:
 
     async def __call__(self, conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:
         """One batch of devices."""
+        settled_s = await waited_s(conn, now - _SHIFT_SETTLES)
+        if settled_s < _SHIFT_SETTLES.total_seconds():
+            again_at = now + _SHIFT_SETTLES - timedelta(seconds=settled_s)
+            await rearm(conn, [(row, again_at, None) for row in deadlines])
+            return
         rows = await conn.execute(_DEVICES, {"devices": [row.subject for row in deadlines]})
         devices = {row.subject: row for row in rows}
         signals: list[Raise] = []
@@ -139,9 +146,9 @@ class OfflineHandler:
                 continue
             allowed = timedelta(seconds=device.heartbeat_s * device.missed_beats)
             pipeline = Pipeline(device.watermark, device.recovered_at)
-            verdict = judge_offline(now, device.seen_at, allowed, pipeline, _wait(row))
+            verdict = judge_offline(now, device.seen_at, allowed, pipeline, _wait(row), _link(device))
             data = _data(row, verdict)
-            if verdict.fire and not _gateway_is_silent(device, now) and _is_news(row, device, now):
+            if verdict.fire and _is_news(row, device, now):
                 signals.append(_offline(device))
                 data = _data(row, verdict, raised_at=now.isoformat(), silent_since=device.seen_at.isoformat())
             moves.append((row, verdict.again_at, data))
@@ -150,11 +157,11 @@ class OfflineHandler:
         await book.finish(conn, now, raised.cases.values(), self._channels)
 
 
-def _gateway_is_silent(device: Row[Any], now: datetime) -> bool:
-    """The gateway behind which this device stands is silent too: its own alarm covers the device."""
+def _link(device: Row[Any]) -> Link | None:
+    """The device's gateway as evidence; None for the gateway itself, and for one whose silence nobody judges."""
     if device.subject == device.gateway_id or device.gateway_seen_at is None or device.gateway_allowed_s is None:
-        return False
-    return bool(now - device.gateway_seen_at >= timedelta(seconds=device.gateway_allowed_s))
+        return None
+    return Link(device.gateway_seen_at, timedelta(seconds=device.gateway_allowed_s))
 
 
 def _is_news(row: Deadline, device: Row[Any], now: datetime) -> bool:

@@ -2,19 +2,22 @@
 
 Each ingest process publishes a sentinel a second for every group it serves, through the broker into its own session;
 behind it stands everything that was published before. Its stamp is committed like any message.
+
+A gap is a time in which no sentinel was *published*: the process or the broker stood still, so devices may have spoken
+in vain. Sentinels that were published in time and committed late are no gap: nothing that stood before them was lost.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 from psycopg import OperationalError as LostConnection
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from carebed.clock import now as clock_now
 from carebed.database import Database
 from carebed.logs import get_logger
 from gateway.lanes import Lane
@@ -24,47 +27,75 @@ from ingest.mqtt import Session
 log = get_logger()
 
 PERIOD_S = 1.0
+#: More than three sentinels missing in a row.
+GAP = timedelta(seconds=3)
 #: Rows there are when both lanes serve all groups.
 LANE_GROUPS = 2 * len(GROUPS)
 
-# Moves a group's watermark, never back. More than three sentinels missing in a row, in real time, is a gap: whoever was
-# silent then may only not have been heard.
+# Real time at which the newest sentinel of each group was published.
+_KNOWN = text("SELECT shard_group, committed_at FROM watermark WHERE lane = :lane AND shard_group = ANY(:groups)")
+
+# Moves groups' watermarks, never back; after a gap whoever was silent may only not have been heard.
 _MOVE = text("""
     INSERT INTO watermark (lane, shard_group, stamp, committed_at, recovered_at)
-    SELECT :lane, moved.shard_group, moved.stamp, statement_timestamp(), carebed_now()
-    FROM unnest(CAST(:groups AS smallint[]), CAST(:stamps AS timestamptz[])) AS moved (shard_group, stamp)
+    SELECT :lane, moved.shard_group, moved.stamp, moved.at, carebed_now()
+    FROM unnest(CAST(:groups AS smallint[]), CAST(:stamps AS timestamptz[]), CAST(:ats AS timestamptz[]))
+        AS moved (shard_group, stamp, at)
     ORDER BY moved.shard_group
     ON CONFLICT (lane, shard_group) DO UPDATE SET stamp = greatest(watermark.stamp, EXCLUDED.stamp),
-        committed_at = EXCLUDED.committed_at,
-        recovered_at = CASE WHEN EXCLUDED.committed_at - watermark.committed_at > interval '3 s'
-            THEN EXCLUDED.recovered_at ELSE watermark.recovered_at END
+        committed_at = greatest(watermark.committed_at, EXCLUDED.committed_at),
+        recovered_at = CASE WHEN watermark.shard_group = ANY(:gaps) THEN EXCLUDED.recovered_at
+            ELSE watermark.recovered_at END
 """)
+
+_CLOCKS = text("SELECT carebed_now(), statement_timestamp()")
 
 _OLDEST = text("SELECT count(*), min(stamp) FROM watermark")
 
 
-class Stamp(msgspec.Struct):
-    """Payload of a sentinel: the database clock when it was published."""
+class Stamp(msgspec.Struct, frozen=True):
+    """Payload of a sentinel: the database clock when it was published, and real time (`at`, never shifted)."""
 
     stamp: datetime
+    at: datetime
 
 
 _decoder = msgspec.json.Decoder(Stamp)
 
 
-def read_stamp(payload: bytes) -> datetime | None:
-    """The stamp of a sentinel; None for anything else."""
+def read_stamp(payload: bytes) -> Stamp | None:
+    """The stamps of a sentinel; None for anything else."""
     try:
-        return _decoder.decode(payload).stamp
+        return _decoder.decode(payload)
     except msgspec.DecodeError:
         return None
 
 
-async def move(conn: AsyncConnection, lane: str, stamps: Mapping[str, datetime]) -> None:
-    """Commit sentinels with their batch. `stamps`: group (hex digit) -> newest stamp."""
-    if stamps:
-        groups = {int(group, 16): stamp for group, stamp in stamps.items()}
-        await conn.execute(_MOVE, {"lane": lane, "groups": list(groups), "stamps": list(groups.values())})
+def is_gap(known_at: datetime, ats: Sequence[datetime]) -> bool:
+    """Whether sentinels published at `ats` (any order) leave more than three in a row missing after `known_at`."""
+    line = [known_at, *sorted(at for at in ats if at > known_at)]
+    return any(later - earlier > GAP for earlier, later in pairwise(line))
+
+
+async def move(conn: AsyncConnection, lane: str, stamps: Iterable[tuple[str, Stamp]]) -> None:
+    """Commit sentinels with their batch. `stamps`: (group as hex digit, stamp), in any order."""
+    groups: dict[int, list[Stamp]] = {}
+    for group, stamp in stamps:
+        groups.setdefault(int(group, 16), []).append(stamp)
+    if not groups:
+        return
+    rows = await conn.execute(_KNOWN, {"lane": lane, "groups": list(groups)})
+    gaps = [row.shard_group for row in rows if is_gap(row.committed_at, [one.at for one in groups[row.shard_group]])]
+    await conn.execute(
+        _MOVE,
+        {
+            "lane": lane,
+            "groups": list(groups),
+            "stamps": [max(one.stamp for one in ones) for ones in groups.values()],
+            "ats": [max(one.at for one in ones) for ones in groups.values()],
+            "gaps": gaps,
+        },
+    )
 
 
 async def oldest_watermark(conn: AsyncConnection) -> tuple[int, datetime | None]:
@@ -78,19 +109,10 @@ async def publish_sentinels(database: Database, lane: Lane, sessions: Sequence[t
     while True:
         try:
             async with database.transaction() as conn:
-                stamp = await clock_now(conn)
-            payload = msgspec.json.encode(Stamp(stamp))
+                stamp, at = (await conn.execute(_CLOCKS)).one()
+            payload = msgspec.json.encode(Stamp(stamp, at))
             for group, session in sessions:
                 session.publish(sentinel_topic(group, lane), payload)
-        except (DBAPIError, LostConnection, OSError) as error:
+        except (SQLAlchemyError, LostConnection, OSError) as error:
             log.warning("sentinel_skipped", error=type(error).__name__)
         await asyncio.sleep(PERIOD_S)
-
-
-def newest(stamps: Iterable[tuple[str, datetime]]) -> dict[str, datetime]:
-    """Group -> newest of its stamps."""
-    result: dict[str, datetime] = {}
-    for group, stamp in stamps:
-        if group not in result or stamp > result[group]:
-            result[group] = stamp
-    return result

@@ -7,10 +7,9 @@ what is not known is looked up every time.
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from psycopg import OperationalError as LostConnection
+from psycopg import Error as LostConnection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,6 +20,8 @@ log = get_logger()
 
 CHANNEL = "carebed_registry"
 _KEPT = 200_000
+#: Looks per batch while the registry keeps changing; what the last one finds is used for that batch alone.
+_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,40 +73,47 @@ _DEVICES = text(f"""
 """)
 
 
+class Facts:
+    """The senders of a batch as the registry knows them; they stay as they are while the batch is worked on."""
+
+    def __init__(self) -> None:
+        self.gateways: dict[str, GatewayFacts] = {}
+        self.devices: dict[str, DeviceFacts] = {}
+
+    def gateway(self, gateway_id: str) -> GatewayFacts | None:
+        """A learned gateway, or None."""
+        return self.gateways.get(gateway_id)
+
+    def device(self, gateway_id: str, device_id: str) -> DeviceFacts | None:
+        """A learned device behind that gateway, or None."""
+        device = self.devices.get(device_id)
+        return device if device is not None and device.gateway_id == gateway_id else None
+
+
 class Who:
     """The registry as ingest sees it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._gateways: dict[str, GatewayFacts] = {}
-        self._devices: dict[str, DeviceFacts] = {}
+        self._facts = Facts()
 
-    async def learn(self, conn: AsyncConnection, gateways: Iterable[str], devices: Iterable[str]) -> None:
-        """Look up whatever of these is not known yet."""
-        if len(self._devices) > _KEPT:
+    async def learn(self, conn: AsyncConnection, gateways: Iterable[str], devices: Iterable[str]) -> Facts:
+        """Look up whatever of these is not known yet, and every gateway's own device."""
+        asked_gateways = set(gateways)
+        asked_devices = asked_gateways.union(devices)
+        if len(self._facts.devices) > _KEPT:
             self.forget()
-        unknown_gateways = [one for one in set(gateways) if one not in self._gateways]
-        if unknown_gateways:
-            rows = await conn.execute(_GATEWAYS, {"ids": unknown_gateways})
-            self._gateways.update({row[0]: GatewayFacts(*row) for row in rows})
-        unknown_devices = [one for one in set(devices) if one not in self._devices]
-        if unknown_devices:
-            rows = await conn.execute(_DEVICES, {"ids": unknown_devices})
-            self._devices.update({row[0]: DeviceFacts(*row) for row in rows})
-
-    def gateway(self, gateway_id: str) -> GatewayFacts | None:
-        """A learned gateway, or None."""
-        return self._gateways.get(gateway_id)
-
-    def device(self, gateway_id: str, device_id: str) -> DeviceFacts | None:
-        """A learned device behind that gateway, or None."""
-        device = self._devices.get(device_id)
-        return device if device is not None and device.gateway_id == gateway_id else None
+        for _ in range(_LOOKS):
+            facts = self._facts
+            await _look_up(conn, facts, asked_gateways, asked_devices)
+            # Forgotten while we asked: the answer may be older than the change. Ask again, else it would be kept.
+            if facts is self._facts:
+                break
+        return facts
 
     def forget(self) -> None:
-        """Look everything up again."""
-        self._gateways.clear()
-        self._devices.clear()
+        """Look everything up again; a batch that is being worked on keeps what it has."""
+        self._facts = Facts()
 
     async def follow(self) -> None:
         """A named task: forget on every change of the registry, and whenever the line was lost."""
@@ -118,6 +126,13 @@ class Who:
             self.forget()
             await asyncio.sleep(1.0)
 
-    def sizes(self) -> dict[str, Any]:
-        """For metrics."""
-        return {"gateways": len(self._gateways), "devices": len(self._devices)}
+
+async def _look_up(conn: AsyncConnection, facts: Facts, gateways: set[str], devices: set[str]) -> None:
+    unknown_gateways = [one for one in gateways if one not in facts.gateways]
+    if unknown_gateways:
+        rows = await conn.execute(_GATEWAYS, {"ids": unknown_gateways})
+        facts.gateways.update({row[0]: GatewayFacts(*row) for row in rows})
+    unknown_devices = [one for one in devices if one not in facts.devices]
+    if unknown_devices:
+        rows = await conn.execute(_DEVICES, {"ids": unknown_devices})
+        facts.devices.update({row[0]: DeviceFacts(*row) for row in rows})

@@ -1,18 +1,16 @@
 """The loop of an ingest process: a batch is a transaction; PUBACK after its commit, receipts after that.
 
 A fault that passes (database away, deadlock) keeps the batch and tries again for as long as it takes: the window then
-stops the broker, which keeps the rest. A batch that cannot be stored as it stands is halved until the one message that
-spoils it is alone; that one goes into quarantine, and the stream goes on.
+stops the broker, which keeps the rest. A batch that cannot be stored as it stands is halved, and an array taken apart,
+until the one object that spoils it is alone; that one goes into quarantine, and the stream goes on.
 """
 
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from prometheus_client import Gauge, Histogram
-from psycopg import InterfaceError, OperationalError
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.clock import now as clock_now
@@ -20,6 +18,8 @@ from carebed.database import Database
 from carebed.logs import get_logger
 from gateway.lanes import Lane
 from gateway.reason import Reason
+from ingest.fault import Fault, brief, fault_of
+from ingest.item import split
 from ingest.mqtt import Incoming, Intake
 from ingest.quarantine import Rejected, put_aside
 
@@ -27,9 +27,10 @@ log = get_logger()
 
 _RETRY_FIRST_S = 0.1
 _RETRY_LONGEST_S = 5.0
-#: SQLSTATE classes and codes that pass by themselves: connection, resources (disk full too), shutdown, serialisation,
-#: deadlock, lock and statement time-outs; and a unique key that another worker was faster with (it is a duplicate).
-_PASSING = ("08", "53", "57", "58", "40", "55", "23505")
+#: Tries of a batch that others are in the way of; afterwards it is halved, and a single object put aside.
+_CONTESTED_TRIES = 5
+#: Tries of a single object that the database refuses: the registry is asked anew before the last one.
+_REFUSED_TRIES = 2
 
 BATCH = Histogram("carebed_ingest_batch_messages", "Messages per batch", ["lane"], buckets=(1, 10, 100, 1000, 5000))
 COMMIT = Histogram("carebed_ingest_batch_seconds", "Transaction of a batch", ["lane"])
@@ -50,6 +51,12 @@ class LaneProcessor(Protocol):
 
     async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Sequence[Answer]:
         """Everything but the commit."""
+
+    def start_over(self) -> None:
+        """Forget whatever is kept in memory: a transaction failed, perhaps because of it."""
+
+    def refusals(self, rejected: Rejected) -> Sequence[Answer]:
+        """What to answer to an object that could not be stored."""
 
 
 class Worker:
@@ -74,12 +81,12 @@ class Worker:
             answers = await self._store(batch.messages)
             self._intake.ack(batch)
             for answer in answers:
-                answer.send()
+                _send(answer)
             self._oldest.set(self._intake.oldest_unacked_s)
 
     async def _store(self, messages: Sequence[Incoming]) -> list[Answer]:
         """Commit these messages, however long it takes; what is to be sent afterwards."""
-        tries = 0
+        tries = dict.fromkeys(Fault, 0)
         while True:
             try:
                 with self._commit.time():
@@ -87,54 +94,61 @@ class Worker:
                 self._trouble = None
                 return answers
             except Exception as error:  # noqa: BLE001 - nothing a device sends may stop the stream behind it
-                passing = _passes(error)
-                tries += 1
-                self._trouble = f"cannot store: {type(error).__name__}"
-                log.warning("batch_failed", messages=len(messages), passing=passing, tries=tries, error=_brief(error))
-                if not passing:
-                    return await self._apart(messages, error)
-            await asyncio.sleep(min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(tries, 10)))
+                fault = fault_of(error)
+                tries[fault] += 1
+                self._trouble = f"cannot store: {brief(error)}"
+                log.warning(
+                    "batch_failed", messages=len(messages), fault=fault.value, tries=tries[fault], error=brief(error)
+                )
+                if (tries[Fault.CONTESTED] >= _CONTESTED_TRIES or tries[Fault.REFUSED]) and (parts := _parts(messages)):
+                    return [answer for part in parts for answer in await self._store(part)]
+                if tries[Fault.CONTESTED] >= _CONTESTED_TRIES or tries[Fault.REFUSED] >= _REFUSED_TRIES:
+                    return await self._quarantine(messages[0], error)
+                self._processor.start_over()
+            await _pause(tries[fault])
 
     async def _transaction(self, messages: Sequence[Incoming]) -> list[Answer]:
         async with self._database.transaction() as conn:
             now = await clock_now(conn)
             return list(await self._processor.process(conn, now, messages))
 
-    async def _apart(self, messages: Sequence[Incoming], error: Exception) -> list[Answer]:
-        """Halve what fails; a single message that fails goes into quarantine."""
-        if len(messages) > 1:
-            middle = len(messages) // 2
-            return [*await self._store(messages[:middle]), *await self._store(messages[middle:])]
-        rejected = Rejected(messages[0], self._processor.lane, Reason.STORE_ERROR, _brief(error))
-        log.error("message_quarantined", lane=str(self._processor.lane), error=_brief(error))
-        await self._put_aside(rejected)
-        return []
-
-    async def _put_aside(self, rejected: Rejected) -> None:
-        """Quarantine one message, for as long as it takes. No receipt: the device keeps asking, as it must."""
+    async def _quarantine(self, message: Incoming, error: Exception) -> list[Answer]:
+        """Put one object aside, for as long as that takes."""
+        lane = self._processor.lane
+        log.error("message_quarantined", lane=str(lane), error=brief(error))
+        rejected = Rejected(message, lane, Reason.STORE_ERROR, brief(error))
         tries = 0
         while True:
             try:
                 async with self._database.transaction() as conn:
                     await put_aside(conn, await clock_now(conn), [rejected])
-                return
-            except (DBAPIError, OperationalError, InterfaceError, OSError) as error:
+                self._trouble = None
+                return list(self._processor.refusals(rejected))
+            except Exception as failure:  # noqa: BLE001 - as above
                 tries += 1
-                log.warning("quarantine_failed", tries=tries, error=_brief(error))
-                await asyncio.sleep(min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(tries, 10)))
+                log.warning("quarantine_failed", tries=tries, error=brief(failure))
+                if fault_of(failure) is not Fault.AWAY and tries >= _CONTESTED_TRIES:
+                    # Not even as plain bytes: nothing more can be done, and others wait behind it.
+                    log.critical("message_lost", lane=str(lane), error=brief(failure))
+                    return list(self._processor.refusals(rejected))
+            await _pause(tries)
 
 
-def _passes(error: Exception) -> bool:
-    """Whether trying the same again can help."""
-    cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    if state is None:
-        return isinstance(cause, OperationalError | InterfaceError | OSError | TimeoutError)
-    return str(state).startswith(_PASSING)
+def _parts(messages: Sequence[Incoming]) -> list[Sequence[Incoming]]:
+    """Two halves; of a single message its objects' halves; nothing where there is nothing to halve."""
+    if len(messages) == 1:
+        messages = split(messages[0])
+    middle = len(messages) // 2
+    return [messages[:middle], messages[middle:]] if middle else []
 
 
-def _brief(error: Exception) -> str:
-    """Type and SQLSTATE: an error's text may quote what a person wrote."""
-    cause: Any = error.orig if isinstance(error, DBAPIError) else error
-    state = getattr(cause, "sqlstate", None)
-    return type(cause).__name__ + (f" {state}" if state else "")
+async def _pause(tries: int) -> None:
+    await asyncio.sleep(min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(tries - 1, 10)))
+
+
+def _send(answer: Answer) -> None:
+    """What cannot be sent is asked for again; no topic that a device thought of may end the process."""
+    try:
+        answer.send()
+    except Exception as error:  # noqa: BLE001 - as it says
+        log.error("answer_not_sent", error=type(error).__name__)

@@ -43,12 +43,30 @@ def judge_inactivity(
     return Verdict(now + limit, fire=True)
 
 
-def judge_offline(now: datetime, seen_at: datetime, allowed: timedelta, pipeline: Pipeline, wait: timedelta) -> Verdict:
-    """Has the device missed its beats? A gap in the pipeline starts its allowance anew: it may have beaten in vain."""
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The gateway behind which a device stands: when it was heard from last, and how long it may be silent."""
+
+    seen_at: datetime
+    allowed: timedelta
+
+
+def judge_offline(
+    now: datetime, seen_at: datetime, allowed: timedelta, pipeline: Pipeline, wait: timedelta, link: Link | None = None
+) -> Verdict:
+    """Has the device missed its beats? A gap in the pipeline starts its allowance anew: it may have beaten in vain.
+
+    `link`: the device's gateway (None for a gateway itself, or where nobody judges it). Only a gateway that spoke after
+    the device should have proves that the device is silent; one that is silent itself stands for all behind it.
+    """
     since = seen_at if pipeline.recovered_at is None else max(seen_at, pipeline.recovered_at)
     due = since + allowed
     if due > now:
         return Verdict(due, waiting=since > seen_at)
     if pipeline.watermark is None or pipeline.watermark < due:
         return Verdict(now + wait, waiting=True)
+    if link is not None and link.seen_at < due:
+        if now - link.seen_at >= link.allowed:
+            return Verdict(now + allowed)
+        return Verdict(min(now + wait, link.seen_at + link.allowed), waiting=True)
     return Verdict(now + allowed, fire=True)
