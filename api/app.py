@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
 from api import alarms, auth, document, homes, live, me, moves, problem, visits
-from api.edge import BODY_BYTES, Edge
+from api.edge import Edge
 from api.scope import Parts
 from api.web import web_routes
 from carebed.health import Check, health_routes
@@ -25,7 +25,6 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
         docs_url=None,  # they would need scripts from elsewhere, which the content security policy forbids
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=BODY_BYTES,
     )
     app.state.parts = parts
     app.state.sign_ins = auth.SignIns()

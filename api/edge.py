@@ -8,6 +8,7 @@ from prometheus_client import Counter, Histogram
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problem import Problem, unavailable
@@ -61,16 +62,35 @@ class Edge:
             await send(message)
 
         try:
-            # A body that announces its size is refused unread; one that does not is cut off by the application.
             if _announced_bytes(scope) > BODY_BYTES:
-                raise Problem(413, "too-large", "The body is larger than 64 KiB.")
-            await self._app(scope, receive, counted)
+                raise _too_large()
+            await self._app(scope, _bounded(receive), counted)
         except Problem as problem:
             await problem.response()(scope, receive, counted)
         except Exception as error:
             if status is not None:
                 raise
             await _answer(error).response()(scope, receive, counted)
+
+
+def _too_large() -> Problem:
+    return Problem(413, "too-large", "The body is larger than 64 KiB.")
+
+
+def _bounded(receive: Receive) -> Receive:
+    """For a body that did not announce its size."""
+    read = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > BODY_BYTES:
+            # The framework lets its own exceptions through while it reads a body, and turns others into a 400.
+            raise HTTPException(413)
+        return message
+
+    return receive_bounded
 
 
 def _announced_bytes(scope: Scope) -> int:
