@@ -90,10 +90,10 @@ class EmbeddedBroker:
         text = password_lines(self._own_hashes, listed)
         if text == self._passwords:
             return
-        self._passwords = text
         if self.child is not None and self.child.returncode is None:
             self._write("passwords", text)
             self.child.send(signal.SIGHUP)
+        self._passwords = text
 
     def _write_files(self) -> None:
         self._quarters.directory(self._directory)
@@ -148,11 +148,11 @@ async def follow_gateways(url: str, apply: Callable[[Gateways], None]) -> None:
     """Hand `apply` the gateways that may log in, now and after every change, until cancelled.
 
     Woken by NOTIFY `carebed_registry`; a look every 10 s covers a lost line or a change made by hand. `url`: the
-    reader's. While the database is away the broker keeps the passwords it has.
+    reader's. While the database is away, or the disk full, the broker keeps the passwords it has.
     """
     there = True
-    seen: object = None
     while True:
+        seen: object = None
         try:
             async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as conn:
                 await conn.execute("LISTEN carebed_registry")
@@ -161,7 +161,7 @@ async def follow_gateways(url: str, apply: Callable[[Gateways], None]) -> None:
                     seen = await _apply_if_changed(conn, seen, apply)
                     async for _ in conn.notifies(timeout=_POLL_S, stop_after=1):
                         pass
-        except psycopg.Error:
+        except (psycopg.Error, OSError):
             if there:
                 log.warning("gateway_list_not_followed")
             there = False

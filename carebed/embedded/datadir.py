@@ -21,7 +21,7 @@ class DataDirectory:
         marker = self.path / _MARKER
         try:
             self.path.mkdir(mode=0o755, parents=True, exist_ok=True)
-            if not marker.exists() and any(self.path.iterdir()):
+            if not marker.exists() and self._content():
                 raise StartError(
                     f"{self.path} holds files that are not Carebed's: choose an empty or new directory for --data-dir."
                 )
@@ -34,13 +34,16 @@ class DataDirectory:
                 "choose another --data-dir, or start as the account that owns it."
             ) from None
         self._lock()
+        self._check_owner()
         self.logs = self._private("log")
         self.secrets = self._private("secrets")
 
     def _lock(self) -> None:
         self._marker.seek(0)
-        text = self._marker.read()
-        holder = json.loads(text) if text.strip() else {"format": _FORMAT}
+        try:
+            holder = json.loads(self._marker.read())
+        except ValueError:  # New, or cut short by a crash.
+            holder = {"format": _FORMAT}
         try:
             fcntl.flock(self._marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -58,6 +61,20 @@ class DataDirectory:
         self._marker.truncate(0)
         json.dump({"format": _FORMAT, "pid": os.getpid()}, self._marker)
         self._marker.flush()
+
+    def _content(self) -> list[Path]:
+        """What is in it; a disk of its own comes with `lost+found`."""
+        return [path for path in self.path.iterdir() if path.name != "lost+found"]
+
+    def _check_owner(self) -> None:
+        """A start by root in between hands the services' files to their account, and they are ours no more."""
+        foreign = [path.name for path in self._content() if path.stat().st_uid != os.geteuid()]
+        if foreign and os.geteuid() != 0:
+            self._marker.close()
+            raise StartError(
+                f"{self.path} holds files of another account ({', '.join(sorted(foreign))}): "
+                "start as root as the last time, or choose another --data-dir."
+            )
 
     def _private(self, name: str) -> Path:
         path = self.path / name

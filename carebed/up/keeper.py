@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable
 
 from carebed.embedded.child import Child
-from carebed.errors import StartError
 from carebed.up.console import say
 
 _FIRST_PAUSE_S = 0.1
@@ -46,7 +45,7 @@ class Keeper:
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
                 self.child = await self._start()
-            except StartError as error:
+            except Exception as error:  # noqa: BLE001 - a full disk or a lost connection: the next try may succeed
                 self.child = None
                 say(f"{_clock()} {error}")
             else:

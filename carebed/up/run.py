@@ -145,8 +145,12 @@ class House:
         return {name: keeper.pid for name, keeper in self._keepers.items() if keeper.pid is not None}
 
     def _rewrite_ready_file(self) -> None:
-        if self._address is not None:
+        if self._address is None:
+            return
+        try:
             write_ready_file(self._ready_files, self._address, self._pids())
+        except OSError as error:
+            say(f"The ready file could not be written again: {error}")
 
     def _drop_ready_files(self) -> None:
         for path in self._ready_files:
@@ -165,6 +169,8 @@ def _check(options: UpOptions, http_host: str) -> None:
     """What can be known to be wrong before anything is started."""
     ports.require_free(options.http_port, "the web page", "--http-port", http_host)
     ports.require_free(options.mqtt_port, "the MQTT broker", "--mqtt-port")
+    if options.http_port == options.mqtt_port:
+        raise StartError("--http-port and --mqtt-port are the same: choose two different ones.")
     if options.homes < 1:
         raise StartError("--homes must be at least 1.")
     if options.ready_file is not None and not os.access(options.ready_file.resolve().parent, os.W_OK):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from carebed.embedded import datadir
 from carebed.embedded.child import rotate
 from carebed.embedded.datadir import DataDirectory, read_json, write_atomically
 from carebed.embedded.ports import is_free
@@ -42,6 +43,28 @@ def test_a_directory_of_another_format_is_left_to_its_version(tmp_path: Path) ->
     with pytest.raises(StartError, match="written by another version of Carebed"):
         DataDirectory(tmp_path)
     assert read_json(tmp_path / "carebed.json") == {"format": 99}
+
+
+def test_what_root_started_the_last_time_is_roots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    DataDirectory(tmp_path / "data").close()
+    monkeypatch.setattr(datadir.os, "geteuid", lambda: 4_000_000_000)
+    with pytest.raises(
+        StartError, match=r"holds files of another account \(.*secrets\): start as root as the last time"
+    ):
+        DataDirectory(tmp_path / "data")
+
+
+@pytest.mark.parametrize("left", ["", '{"form'])
+def test_a_marker_cut_short_by_a_crash_is_ours_all_the_same(tmp_path: Path, left: str) -> None:
+    (tmp_path / "carebed.json").write_text(left)
+    (tmp_path / "lost+found").mkdir()
+    DataDirectory(tmp_path).close()
+    assert read_json(tmp_path / "carebed.json")["format"] == 1
+
+
+def test_an_empty_disk_of_its_own_will_do(tmp_path: Path) -> None:
+    (tmp_path / "lost+found").mkdir()
+    DataDirectory(tmp_path).close()
 
 
 def test_secrets_and_logs_are_for_the_owner_alone(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from carebed.embedded.ports import free_port
 from carebed.embedded.quarters import own_command
 from carebed.errors import StartError
 from carebed.up import readiness
+from carebed.up.console import say
 from carebed.up.keeper import Keeper, describe
 from carebed.up.programs import Program
 from carebed.up.readiness import all_ready
@@ -98,6 +99,37 @@ async def test_a_process_that_refuses_to_start_is_not_waited_for(tmp_path: Path)
         async with asyncio.timeout(20):
             with pytest.raises(StartError, match=r"refused to start(.|\n)*CAREBED_X is not set"):
                 await all_ready({Program("api", (), (), free_port()): keeper})
+
+
+async def test_a_start_that_fails_is_tried_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    attempts = [OSError("No space left on device"), StartError("Port 1 is busy."), None]
+    news = asyncio.Event()
+
+    async def start() -> Child:
+        if (trouble := attempts.pop(0)) is not None:
+            raise trouble
+        return Child("process", own_command(["/bin/sleep", "600"], signal.SIGKILL), tmp_path / "process.log", {})
+
+    keeper = Keeper("process", start, signal.SIGTERM)
+    keeping = asyncio.create_task(keeper.keep(news.set))
+    await asyncio.wait_for(news.wait(), 10)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    await keeper.stop(grace_s=5)
+    said = capsys.readouterr().out
+    assert "No space left on device" in said
+    assert "Port 1 is busy." in said
+
+
+def test_a_reader_who_has_gone_does_not_stop_the_house(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as gone:
+        monkeypatch.setattr(sys, "stdout", gone)
+        say("nobody hears this")
+        monkeypatch.undo()
+        with pytest.raises(BrokenPipeError):
+            gone.close()
 
 
 def test_how_it_ended_is_said_in_words() -> None:
