@@ -1,4 +1,4 @@
-"""docker-compose.yml fits its schema, and what it names is there: commands, settings, files, roles, rooms of the image."""
+"""docker-compose.yml fits its schema, and what it names is there: commands, settings, files, roles, rooms."""
 
 import importlib.util
 import os
