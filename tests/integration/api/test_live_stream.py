@@ -45,9 +45,10 @@ async def test_nobody_hears_of_another_branch_unless_he_is_called_there(service:
     caregiver = await service.person("caregiver-other")
     who = await caregiver.me()
     operator = await service.person("operator")
-    async with caregiver.live() as stream:
+    async with caregiver.live() as stream, operator.live() as desk:
         assert (await _opened(stream)).data["items"] == []
         ours = await service.raised()
+        assert (await desk.until("alarm")).data["id"] == ours
         service.sql("INSERT INTO response (alarm_id, staff_id, state, step) VALUES (%s, %s, 'called', 1)", ours, who)
         theirs = await service.raised("gw-other-0001", by="operator-other")
         assert (await stream.until("alarm")).data["id"] == theirs, "the other branch's raise was not sent"
