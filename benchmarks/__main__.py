@@ -1,0 +1,110 @@
+"""`python -m benchmarks`: all figures of docs/protocol.md that are measured so far, printed and as a flat JSON object.
+
+Meant for a machine that does nothing else. The parts start services of their own, on free ports and in a temporary
+directory, and leave nothing behind.
+"""
+
+import argparse
+import asyncio
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from benchmarks import backlog, fsync, limit, ours, peer, sos, subscribers
+from benchmarks.report import Figures, line, percentile, percentiles_table, rates_table
+from benchmarks.stage import Stage, stage
+from carebed.logs import configure_logs
+
+PARTS = ("rates", "subscribers", "sos")
+
+
+def main() -> None:
+    """Measure what is asked for; figures of parts left out stay as they are in the file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Carebed beside its limits and peers.")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {', '.join(PARTS)}; by default all")
+    parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
+    parser.add_argument("--messages", type=int, default=backlog.MESSAGES, help="backlog of each throughput run")
+    parser.add_argument("--rounds", type=int, default=3, help="alternating runs; their median counts")
+    parser.add_argument("--presses", type=int, default=1_000)
+    options = parser.parse_args()
+    if unknown := set(options.parts) - set(PARTS):
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
+    parts = options.parts or PARTS
+    configure_logs("bench", "error")
+    figures: Figures = json.loads(options.out.read_text()) if options.out.exists() else {}
+    directory = Path(tempfile.mkdtemp(prefix="carebed-bench-"))
+    directory.chmod(0o755)  # the services run under accounts of their own
+    try:
+        if "rates" in parts or "subscribers" in parts:
+            figures |= asyncio.run(_throughput(directory / "stage", parts, options.messages, options.rounds))
+        if "sos" in parts:
+            figures |= asyncio.run(_latency(directory, options.presses))
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps({key: round(value, 3) for key, value in figures.items()}, indent=2) + "\n")
+    line(f"\nWritten to {options.out}")
+
+
+async def _throughput(directory: Path, parts: tuple[str, ...], count: int, rounds: int) -> Figures:
+    figures: Figures = {}
+    async with stage(directory) as running:
+        syncs = fsync.fsync_ms(directory / "postgres")
+        percentiles_table("8 KiB written and synced in the database's directory (ms)", [("write + fdatasync", syncs)])
+        figures |= {"fsync_p50_ms": percentile(syncs, 50), "fsync_p99_ms": percentile(syncs, 99)}
+        if "rates" in parts:
+            figures |= await _rates(running, count, rounds)
+        if "subscribers" in parts:
+            alone = await subscribers.compare(running, count, rounds)
+            rates_table(
+                f"Subscribers alone: {count:,} messages in one session, nothing stored (messages/s)",
+                list(alone.items()),
+            )
+            figures |= {f"alone_{name}_per_s": median(runs) for name, runs in alone.items()}
+    return figures
+
+
+async def _rates(running: Stage, count: int, rounds: int) -> Figures:
+    """The limit, ours and the peer take turns, each with a new backlog of the same size."""
+    limits, durables, peers, peaks = [], [], [], []
+    for number in range(rounds):
+        await backlog.preload(running, f"limit{number}", count)
+        limits.append(await limit.drain(running, count))
+        await backlog.preload(running, f"ours{number}", count)
+        rate, peak_mb = await ours.drain(running, f"ours{number}", count)
+        durables.append(rate)
+        peaks.append(peak_mb)
+        backlog.forget(running, *backlog.READERS)
+        peers.append(await peer.measure(running, f"peer{number}", count))
+    rates_table(
+        f"A backlog of {count:,} readings of {len(running.devices):,} devices, drained (messages/s)",
+        [("mosquitto_sub x 16, to nowhere", limits), ("carebed ingest, durable", durables),
+         ("paho + executemany, durable", peers)],
+    )  # fmt: skip
+    line(f"  carebed ingest: peak resident memory {max(peaks):.0f} MB")
+    return {
+        "limit_per_s": median(limits),
+        "durable_per_s": median(durables),
+        "durable_ratio": median(durables) / median(limits),
+        "peer_per_s": median(peers),
+        "ingest_rss_mb": max(peaks),
+    }
+
+
+async def _latency(directory: Path, presses: int) -> Figures:
+    latencies = await sos.presses(directory, presses)
+    percentiles_table(
+        "SOS on an idle system: from MQTT publish (ms)",
+        [("to the live stream's event", latencies.live_ms), ("to the receipt", latencies.receipt_ms)],
+    )
+    return {
+        "sos_idle_p50_ms": percentile(latencies.live_ms, 50),
+        "sos_idle_p99_ms": percentile(latencies.live_ms, 99),
+        "sos_idle_receipt_p99_ms": percentile(latencies.receipt_ms, 99),
+    }
+
+
+if __name__ == "__main__":
+    main()
