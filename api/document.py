@@ -69,7 +69,7 @@ _EXAMPLES: dict[int, tuple[str, str, dict[str, Any]]] = {
 def answers(*statuses: int, ok: Mapping[int, tuple[str, str, Any]]) -> dict[int | str, dict[str, Any]]:
     """`responses` of a route. `ok`: status -> (description, media type, example); `statuses`: the problems besides."""
     documented: dict[int | str, dict[str, Any]] = {
-        status: {"description": text, "content": {media: {"example": shown}}}
+        status: {"description": text, "content": {media: {"example": _kept(shown)}}}
         for status, (text, media, shown) in ok.items()
     }
     for status in sorted({*statuses, 500, 503}):
@@ -89,8 +89,19 @@ def _problem(status: int) -> dict[str, Any]:
     return {
         "description": title,
         "headers": headers,
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": shown}},
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": _kept(shown)}},
     }
+
+
+# The framework drops every null from what it is given, and an example without its nulls is none of its schema.
+# So examples travel under a name and are put in at the end.
+_KEPT: dict[str, Any] = {}
+
+
+def _kept(shown: Any) -> str:
+    name = f"example {len(_KEPT)}"
+    _KEPT[name] = shown
+    return name
 
 
 def install(app: FastAPI) -> None:
@@ -103,6 +114,9 @@ def install(app: FastAPI) -> None:
                 description=_DESCRIPTION, routes=app.routes, tags=app.openapi_tags,
                 license_info=app.license_info,
             )  # fmt: skip
+            for operations in document["paths"].values():
+                for operation in operations.values():
+                    _finish(operation["responses"])
             schemas = document["components"]["schemas"]
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
@@ -111,3 +125,12 @@ def install(app: FastAPI) -> None:
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+
+
+def _finish(responses: dict[str, Any]) -> None:
+    """Put the examples in; take out the framework's own 422 where an operation has none."""
+    if "application/json" in responses.get("422", {}).get("content", {}):
+        del responses["422"]
+    for answer in responses.values():
+        for content in answer.get("content", {}).values():
+            content["example"] = _KEPT[content["example"]]
