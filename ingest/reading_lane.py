@@ -1,6 +1,5 @@
 """The reading lane: readings and health messages. One batch, one transaction: stored once each, state updated."""
 
-import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.database import psycopg_of
 from gateway.lanes import Lane
 from gateway.limits import SAME_ID_WITHOUT_TIME
-from gateway.message import Message, encode
+from gateway.message import JsonObject, Message, encode
 from gateway.reason import Reason
 from ingest import watermark
 from ingest.detect.activity import Last, is_compared, judge_change, may_be_activity
@@ -67,7 +66,7 @@ _LAST_VALUES = text("""
 _STATE_KNOWN = timedelta(days=1)
 _LASTS_KEPT = 100_000
 
-Row = tuple[datetime, str, str, str, float | None, str | None, str | None, str | None]
+Row = tuple[datetime, str, str, str, float | None, str | None, str | None, JsonObject | None]
 
 
 class ReadingLane:
@@ -165,8 +164,7 @@ def _row(device_id: str, message: Message, time: datetime) -> Row:
     value = message.value
     number = float(value) if isinstance(value, bool | int | float) else None
     words = value if isinstance(value, str) else None
-    data = json.dumps(message.data, ensure_ascii=False) if message.data else None
-    return time, device_id, message.id, message.type, number, words, message.unit, data
+    return time, device_id, message.id, message.type, number, words, message.unit, message.data or None
 
 
 async def _store(conn: AsyncConnection, now: datetime, rows: list[Row]) -> None:
