@@ -19,7 +19,8 @@ _BEAT = text("""
     WITH free AS (SELECT process FROM process_heartbeat WHERE process = :process FOR UPDATE SKIP LOCKED),
     beaten AS (UPDATE process_heartbeat SET beat_at = clock_timestamp() FROM free
                WHERE process_heartbeat.process = free.process)
-    INSERT INTO process_heartbeat (process, beat_at) VALUES (:process, clock_timestamp())
+    INSERT INTO process_heartbeat (process, beat_at) SELECT :process, clock_timestamp()
+    WHERE NOT EXISTS (SELECT FROM process_heartbeat WHERE process = :process)
     ON CONFLICT (process) DO NOTHING
 """)
 
