@@ -153,10 +153,14 @@ class StationWorld:
         for life_critical in (True, False):
             await self.engine.cycle(life_critical=life_critical)
 
-    async def after(self, seconds: float) -> None:
-        """Let the database clock run, then tick."""
+    async def shift(self, seconds: float) -> None:
+        """Let the database clock run while every engine is down."""
         async with self.owner.transaction() as conn:
             await advance(conn, timedelta(seconds=seconds))
+
+    async def after(self, seconds: float) -> None:
+        """Let the database clock run, then tick."""
+        await self.shift(seconds)
         await self.tick()
 
     # What stands in the database.
@@ -213,7 +217,9 @@ class StationWorld:
 
     async def nobody_on_call(self, *tiers: int) -> None:
         """Take these tiers off the rota (none given: all of them)."""
-        await self.do("DELETE FROM rota WHERE cardinality(:tiers) = 0 OR tier = ANY(:tiers)", tiers=list(tiers))
+        await self.do(
+            "DELETE FROM rota WHERE cardinality(CAST(:tiers AS int[])) = 0 OR tier = ANY(:tiers)", tiers=list(tiers)
+        )
 
     async def open_alarms(self, kind: str = "sos") -> list[UUID]:
         """Ids of the open alarms of a kind."""

@@ -1,0 +1,212 @@
+"""What happens when two things happen at once: real connections, each stopped where it hurts."""
+
+import asyncio
+import contextlib
+from typing import Any
+from uuid import UUID
+
+import psycopg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from station_world import StationWorld
+
+from alerts import book
+from alerts.alarm import Outcome
+from alerts.moves import Move, MoveRequest, MoveResult, perform
+from carebed.clock import now
+
+
+async def test_a_press_that_meets_a_closing_alarm_opens_a_new_one(world: StationWorld) -> None:
+    old = await world.alarm()
+    async with world.database.transaction() as conn:
+        request = MoveRequest(Move.RESOLVE, old, world.people["lin"], outcome=Outcome.HELP_GIVEN)
+        await perform(conn, request, world.hooks)
+        press = asyncio.create_task(world.press())
+        await world.waits_for_a_lock()
+        assert not press.done()
+    new = await press
+    assert new is not None
+    assert new != old
+    assert (await world.read(old)).repeats == 0
+    await world.tick()
+    row = await world.read(new)
+    assert (row.state, row.step) == ("raised", 1)
+
+
+async def test_a_press_that_comes_just_before_the_close_is_in_the_alarm_that_closes(world: StationWorld) -> None:
+    alarm = await world.alarm()
+    async with world.database.transaction() as conn:
+        assert (await world.raise_in(conn, world.signal())).alarm_ids == [alarm]
+        resolve = asyncio.create_task(world.move("lin", Move.RESOLVE, alarm))
+        await world.waits_for_a_lock()
+    await resolve
+    row = await world.read(alarm)
+    assert (row.state, row.repeats) == ("resolved", 1)
+
+
+async def test_presses_and_closes_in_a_crowd_lose_no_press(world: StationWorld) -> None:
+    """Sixty presses while the alarm is closed again and again: each one is in an alarm that was open when it came."""
+    stop = asyncio.Event()
+
+    async def close() -> None:
+        while not stop.is_set():
+            for alarm in await world.open_alarms():
+                await world.move("lin", Move.RESOLVE, alarm)
+            await asyncio.sleep(0)
+
+    async def press() -> list[UUID | None]:
+        return [await world.press() for _ in range(10)]
+
+    closer = asyncio.create_task(close())
+    answers = [one for some in await asyncio.gather(*(press() for _ in range(6))) for one in some]
+    stop.set()
+    await closer
+    opened = await world.rows("SELECT id, repeats FROM alarm")
+    held = answers.count(None)
+    assert len(answers) == 60
+    assert sum(1 + row.repeats for row in opened) == 60 - held
+    assert {one for one in answers if one} == {row.id for row in opened}
+    assert len(opened) > 1
+    for row in opened:
+        log = await world.log(row.id)
+        assert log.count("repeated") == row.repeats
+        assert "repeated" not in log[log.index("resolved") :] if "resolved" in log else True
+
+
+async def test_one_cause_raised_by_many_at_once_is_one_alarm(world: StationWorld) -> None:
+    keys = [f"key-{number}" for number in range(8)]
+
+    async def raise_all(order: list[str]) -> list[UUID | None]:
+        async with world.database.transaction() as conn:
+            signals = [world.signal("leak", key=key, counts_again=False) for key in order]
+            raised = await world.raise_in(conn, *signals)
+            return [raised.alarm_ids[order.index(key)] for key in keys]
+
+    # In opposite orders: whoever waits for the other must not be waited for.
+    many = await asyncio.gather(*(raise_all(keys if number % 2 else keys[::-1]) for number in range(6)))
+    assert len(await world.open_alarms("leak")) == 8
+    assert all(one == many[0] for one in many)
+
+
+async def test_a_reopening_that_meets_a_press_gives_way_to_it(world: StationWorld) -> None:
+    old = await world.alarm()
+    await world.move("lin", Move.RESOLVE, old)
+    async with world.database.transaction() as conn:
+        (new,) = (await world.raise_in(conn, world.signal())).alarm_ids
+        reopen = asyncio.create_task(world.move("desk", Move.REOPEN, old))
+        await world.waits_for_a_lock()
+    assert (await reopen).refused
+    assert await world.open_alarms() == [new]
+
+
+async def test_a_press_that_meets_a_reopening_joins_it(world: StationWorld) -> None:
+    old = await world.alarm()
+    await world.move("lin", Move.RESOLVE, old)
+    async with world.database.transaction() as conn:
+        await perform(conn, MoveRequest(Move.REOPEN, old, world.people["desk"]), world.hooks)
+        press = asyncio.create_task(world.press())
+        await world.waits_for_a_lock()
+    assert await press == old
+    assert await world.open_alarms() == [old]
+
+
+async def test_an_acceptance_that_meets_a_due_step_wins_or_follows_and_nobody_is_paged_twice(
+    world: StationWorld,
+) -> None:
+    alarm = await world.alarm()
+    async with world.database.transaction() as conn:
+        await perform(conn, MoveRequest(Move.ACCEPT, alarm, world.people["lin"]), world.hooks)
+        await world.after(61)  # the engine finds it locked and leaves it
+        assert (await world.read(alarm)).step == 1
+    await world.tick()
+    row = await world.read(alarm)
+    assert (row.step, row.owner) == (1, "lin")
+
+
+async def test_two_engines_take_each_step_once(world: StationWorld) -> None:
+    async with world.database.transaction() as conn:
+        raised = await world.raise_in(conn, *(world.signal(key=f"home-{number}") for number in range(50)))
+    engines = [world.another_engine() for _ in range(4)]
+    await asyncio.gather(*(engine.cycle(life_critical=True) for engine in engines))
+    await world.after(61)
+    await asyncio.gather(*(engine.cycle(life_critical=True) for engine in engines))
+    for alarm in raised.alarm_ids:
+        assert alarm is not None
+        assert await world.log(alarm) == ["raised", "paged", "paged"]
+        assert (await world.told(alarm)).count("wu") == 1
+
+
+async def test_an_engine_whose_connection_dies_between_two_statements_leaves_the_step_to_the_next_try(
+    world: StationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alarm = await world.press()
+    assert alarm is not None
+    save = book.save
+    killed: list[int] = []
+
+    async def save_and_die(conn: AsyncConnection, *rest: Any) -> None:
+        await save(conn, *rest)
+        if not killed:
+            killed.append((await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+            await world.rows("SELECT pg_terminate_backend(:pid, 5000)", pid=killed[0])
+
+    monkeypatch.setattr(book, "save", save_and_die)
+    await world.tick()
+    assert killed
+    assert await world.rows("SELECT FROM pg_stat_activity WHERE pid = :pid", pid=killed[0]) == []
+    assert await world.log(alarm) == ["raised", "paged"]
+    assert await world.told(alarm) == ["chen", "desk", "lin", "night-desk"]
+
+
+async def test_whoever_holds_an_alarm_and_stops_in_the_middle_loses_it(
+    world: StationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A paused process would otherwise keep its alarms from every engine for as long as it is paused."""
+    monkeypatch.setattr(book, "KEEP_MOVING", text("SET LOCAL idle_in_transaction_session_timeout = '200ms'"))
+    alarm = await world.alarm()
+    with contextlib.suppress(DBAPIError, psycopg.OperationalError):
+        async with world.database.transaction() as paused:
+            await book.load(paused, [alarm])
+            await world.after(61)
+            assert (await world.read(alarm)).step == 1
+            async with asyncio.timeout(5):
+                while (await world.read(alarm)).step == 1:
+                    await world.tick()
+                    await asyncio.sleep(0.02)
+    assert (await world.read(alarm)).step == 2
+
+
+async def test_a_stray_lock_on_one_alarm_delays_no_other(world: StationWorld) -> None:
+    stuck, other = await world.alarm(), await world.alarm("smoke")
+    async with world.database.transaction() as stray:
+        await stray.execute(text("SELECT FROM alarm WHERE id = :id FOR UPDATE"), {"id": stuck})
+        async with asyncio.timeout(3):
+            await world.after(61)
+        assert (await world.read(other)).step == 2
+        assert (await world.read(stuck)).step == 1
+    await world.tick()
+    assert (await world.read(stuck)).step == 2
+
+
+async def test_moves_of_many_people_at_once_are_all_on_record(world: StationWorld) -> None:
+    alarm = await world.alarm()
+
+    async def make(who: str, move: Move) -> MoveResult:
+        return await world.move(who, move, alarm)
+
+    await asyncio.gather(
+        make("lin", Move.ACCEPT), make("chen", Move.DECLINE), make("wu", Move.EN_ROUTE), make("desk", Move.ACKNOWLEDGE),
+        make("manager", Move.ARRIVE), world.press(), world.press(), world.tick(),
+    )  # fmt: skip
+    row = await world.read(alarm)
+    assert (row.state, row.owner) == ("on_scene", "desk")
+    log = await world.log(alarm)
+    assert sorted(log[2:]) == sorted(
+        ["accepted", "declined", "accepted", "en_route", "acknowledged", "accepted", "arrived", "repeated"]
+    )
+    async with world.database.transaction() as conn:
+        (case,) = (await book.load(conn, [alarm])).values()
+        assert case.due_at is not None
+        assert case.due_at > await now(conn)
