@@ -28,6 +28,7 @@ log = get_logger()
 
 #: Repeats of an open alarm beyond one a second are not counted; the device is told to hold and resend.
 REPEAT_SPACING = timedelta(seconds=1)
+_PASSES = 25
 
 
 class PlaceUnknown(CarebedError):
@@ -139,8 +140,9 @@ async def raise_alarms(
     raised = Raised(cases={} if cases is None else cases, alarm_ids=[None] * len(signals))
     waiting = list(range(len(signals)))
     keys = sorted({signal.merge_key for signal in signals} | set(besides))
-    # A second pass only when another process raised the same key between our look and our insert.
-    for _ in range(4):
+    # A further pass only when another process raised the same key between our look and our insert; many of them only
+    # where one alarm is raised and closed all the time.
+    for _ in range(_PASSES):
         await _look(conn, keys, raised)
         waiting = await _pass(conn, now, signals, waiting, raised)
         if not waiting:
