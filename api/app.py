@@ -8,7 +8,7 @@ from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
 from api import alarms, auth, document, homes, live, me, moves, problem, visits
-from api.edge import Edge
+from api.edge import API_PREFIX, Edge
 from api.scope import Parts
 from api.web import web_routes
 from carebed.health import Check, health_routes
@@ -28,7 +28,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     )
     app.state.parts = parts
     app.state.sign_ins = auth.SignIns()
-    api = APIRouter(prefix="/api/v1")
+    api = APIRouter(prefix=API_PREFIX)
     for concept in (auth, me, alarms, moves, live, visits, homes):
         api.include_router(concept.router)
     app.include_router(api)

@@ -22,6 +22,10 @@ SECONDS = Histogram("carebed_http_seconds", "From the request to its answer's st
 #: The largest request body, in bytes: a move with the longest note is a sixth of it.
 BODY_BYTES = 64 * 1024
 
+API_PREFIX = "/api/v1"
+
+_ROOT_PATHS = frozenset({"/", "/healthz", "/readyz", "/metrics", "/openapi.json"})
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 #: Nothing but our own files, no framing, no referrer.
@@ -100,7 +104,7 @@ def _announced_bytes(scope: Scope) -> int:
 
 def _count(scope: Scope, status: int, seconds: float) -> None:
     """By the route's pattern, never by the path: labels must stay few."""
-    route = getattr(scope.get("route"), "path", None) or "none"
+    route = _pattern(scope)
     method = scope["method"] if scope["method"] in _METHODS else "other"
     REQUESTS.labels(route, method, str(status)).inc()
     SECONDS.labels(route).observe(seconds)
@@ -112,6 +116,15 @@ def _where(error: BaseException) -> list[str]:
     frames = traceback.extract_tb(error.__traceback__)
     rooms = [(Path(frame.filename), frame.lineno) for frame in frames if "site-packages" not in frame.filename]
     return [f"{path.relative_to(ours)}:{line}" for path, line in rooms if path.is_relative_to(ours)]
+
+
+def _pattern(scope: Scope) -> str:
+    """The route's pattern. The framework names it without the prefix of the router around it."""
+    path: str = scope["path"]
+    pattern: str | None = getattr(scope.get("route"), "path", None)
+    if pattern is not None and path.startswith(API_PREFIX):
+        return pattern if pattern.startswith(API_PREFIX) else API_PREFIX + pattern
+    return pattern or (path if path in _ROOT_PATHS else "other")
 
 
 def _answer(error: Exception) -> Problem:
