@@ -10,4 +10,4 @@ from carebed.embedded.postgres import DatabaseUrls
 @pytest.fixture
 async def pipeline(database: Database, urls: DatabaseUrls) -> Pipeline:
     """One station, no homes yet."""
-    return await Pipeline(database, urls.owner).begin()
+    return await Pipeline(database, urls.admin).begin()

@@ -64,7 +64,7 @@ class Pipeline:
     """One station with homes; `who` is shared by both lanes as a process's is."""
 
     database: Database
-    owner_url: str = ""
+    admin_url: str = ""
     line: Line = field(default_factory=Line)
 
     def __post_init__(self) -> None:
@@ -186,10 +186,10 @@ class Pipeline:
         async with self.database.transaction() as conn:
             await conn.execute(text(statement), values)
 
-    async def run_as_owner(self, statement: str) -> None:
+    async def run_as_admin(self, statement: str) -> None:
         """What the engine's role may not do."""
         async with await psycopg.AsyncConnection.connect(
-            self.owner_url, autocommit=True, options="-c default_transaction_read_only=off"
+            self.admin_url, autocommit=True, options="-c default_transaction_read_only=off"
         ) as conn:
             await conn.execute(statement.encode())
 

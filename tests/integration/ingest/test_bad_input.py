@@ -157,4 +157,4 @@ async def test_a_reading_that_only_the_database_refuses_is_put_aside_alone(pipel
 
 async def _poison(pipeline: Pipeline, table: str) -> None:
     """As if one id could not be stored for a reason that only the database knows."""
-    await pipeline.run_as_owner(f"ALTER TABLE {table} ADD CONSTRAINT poison CHECK (message_id <> 'poison')")
+    await pipeline.run_as_admin(f"ALTER TABLE {table} ADD CONSTRAINT poison CHECK (message_id <> 'poison')")

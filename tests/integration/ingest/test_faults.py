@@ -29,7 +29,7 @@ async def _store(pipeline: Pipeline, *messages: Incoming) -> dict[str | None, St
 async def test_a_key_that_is_always_taken_ends_in_quarantine_instead_of_a_loop(pipeline: Pipeline) -> None:
     """23505 is usually another worker that was faster; one that never passes must not hold up the stream."""
     await pipeline.simple_home()
-    await pipeline.run_as_owner("CREATE UNIQUE INDEX always_taken ON inbox ((1)) WHERE message_id LIKE 'odd%'")
+    await pipeline.run_as_admin("CREATE UNIQUE INDEX always_taken ON inbox ((1)) WHERE message_id LIKE 'odd%'")
     batch = [pipeline.incoming(message("check_in", id=one)) for one in ("a", "odd-1", "b", "odd-2", "c")]
     statuses = await asyncio.wait_for(_store(pipeline, *batch), 20)
     assert statuses == {
@@ -42,8 +42,8 @@ async def test_a_key_that_is_always_taken_ends_in_quarantine_instead_of_a_loop(p
 async def test_a_message_that_even_quarantine_refuses_does_not_stop_the_stream(pipeline: Pipeline) -> None:
     """Nothing is left to try then but to say so loudly."""
     await pipeline.simple_home()
-    await pipeline.run_as_owner("ALTER TABLE inbox ADD CONSTRAINT poison CHECK (message_id <> 'poison')")
-    await pipeline.run_as_owner("ALTER TABLE quarantine ADD CONSTRAINT poison CHECK (reason <> 'store_error')")
+    await pipeline.run_as_admin("ALTER TABLE inbox ADD CONSTRAINT poison CHECK (message_id <> 'poison')")
+    await pipeline.run_as_admin("ALTER TABLE quarantine ADD CONSTRAINT poison CHECK (reason <> 'store_error')")
     batch = [pipeline.incoming(message("check_in", id=one)) for one in ("poison", "a")]
     assert (await asyncio.wait_for(_store(pipeline, *batch), 20))["a"] is Status.ACCEPTED
 
@@ -62,10 +62,10 @@ async def test_while_the_database_refuses_everything_messages_wait_and_none_is_q
 ) -> None:
     """An outage of the house must not empty the broker into quarantine."""
     await pipeline.simple_home()
-    name = '"' + pipeline.owner_url.rsplit("/", 1)[1] + '"'
+    name = '"' + pipeline.admin_url.rsplit("/", 1)[1] + '"'
     begin, end = trouble.format(name=name, read_only="default_transaction_read_only").split("; ")
-    await pipeline.run_as_owner(begin)
-    await pipeline.database.engine.dispose()
+    await pipeline.run_as_admin(begin)
+    await _reconnect(pipeline)
     worker = pipeline.worker()
     storing = asyncio.create_task(worker._store([pipeline.incoming(message("sos", id="a"))]))
     for _ in range(200):
@@ -74,9 +74,8 @@ async def test_while_the_database_refuses_everything_messages_wait_and_none_is_q
             break
     assert worker._trouble is not None
     assert not storing.done()
-    await pipeline.run_as_owner(end)
-    if "read_only" in trouble:
-        await pipeline.database.engine.dispose()
+    await pipeline.run_as_admin(end)
+    await _reconnect(pipeline)
     (answer,) = await asyncio.wait_for(storing, 20)
     assert answer.receipt.status is Status.ACCEPTED
     assert await pipeline.count("quarantine") == 0
@@ -140,3 +139,11 @@ async def test_a_deleted_device_that_is_still_remembered_is_looked_up_again(pipe
     assert statuses == {"a": Status.ACCEPTED}
     assert await pipeline.count("alarm") == 1
     assert await pipeline.count("quarantine") == 0
+
+
+async def _reconnect(pipeline: Pipeline) -> None:
+    """Settings of a database count for new connections."""
+    await pipeline.run_as_admin(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE usename = 'carebed_engine' AND datname = current_database()"
+    )
