@@ -29,10 +29,10 @@ demo: programs $(WEB_BUILT)  ## a district with simulated homes on http://127.0.
 up: programs $(WEB_BUILT)  ## all processes, with embedded database and broker, without the demo (DATA=directory)
 	@exec $(BIN)/carebed up --data-dir '$(DATA)'
 
-# The rest starts databases, brokers and whole houses and watches the clock, so it has the machine to itself.
+# The pure ones first; the others start databases, brokers and whole houses, so each has the machine to itself.
 test: setup lint  ## lint, web tests, then all Python tests
 	scripts/with-node npm --prefix web test
-	$(BIN)/pytest -n 2 tests/unit
+	$(BIN)/pytest tests/unit
 	$(BIN)/pytest --ignore tests/unit
 
 lint: $(PYTHON_READY) $(WEB_READY)  ## format, style, types, import order
