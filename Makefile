@@ -55,7 +55,8 @@ PIP_COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compil
 
 lock: $(PYTHON_READY)  ## pin what pyproject.toml asks for, with hashes
 	$(PIP_COMPILE) --output-file requirements/runtime.txt pyproject.toml
-	$(PIP_COMPILE) --extra dev --all-build-deps --output-file requirements/dev.txt pyproject.toml
+	$(PIP_COMPILE) --extra dev --all-build-deps --constraint requirements/runtime.txt \
+		--output-file requirements/dev.txt pyproject.toml
 
 programs:
 	@scripts/system-programs broker
