@@ -12,10 +12,12 @@ import typer
 
 from carebed.cli import app
 from carebed.settings import Settings
+from gateway.wire import AlarmType, HealthType, ReadingType, Reason, Status
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 OPERATIONS = ROOT / "docs" / "operations.md"
+PROTOCOL = ROOT / "docs" / "protocol.md"
 
 #: What is promised and not there stands under this heading only; the day it is there it has to leave.
 LATER = "Not built yet"
@@ -99,6 +101,23 @@ def _default(name: str) -> str:
     if isinstance(value, Path):
         return str(value.resolve().relative_to(ROOT))
     return "" if value is None else str(value)
+
+
+def test_the_contracts_tables_are_the_codes() -> None:
+    text = PROTOCOL.read_text()
+    assert _first_column(text, "reason") == {str(reason) for reason in Reason}
+    assert _first_column(text, "status") == {str(status) for status in Status}
+    lanes = dict(re.findall(r"^\| `(alarm|reading|health)` \| (.*) \|$", text, re.MULTILINE))
+    assert {lane: set(re.findall("`([a-z0-9_]+)`", types)) for lane, types in lanes.items()} == {
+        "alarm": set(AlarmType), "reading": set(ReadingType), "health": set(HealthType),
+    }  # fmt: skip
+
+
+def _first_column(text: str, heading: str) -> set[str]:
+    """The code words in the first column of the table that begins so."""
+    table = re.search(rf"^\| {heading} \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE)
+    assert table is not None, heading
+    return {word for row in table[1].splitlines() for word in re.findall("`([a-z_]+)`", row.split("|")[1])}
 
 
 def test_continuous_integration_runs_the_command_of_the_readme() -> None:
