@@ -136,3 +136,12 @@ def test_the_image_holds_every_room_and_runs_as_nobody_special() -> None:
     last_stage = lines[max(number for number, line in enumerate(lines) if line.startswith("FROM ")) :]
     assert "USER carebed" in last_stage
     assert "RUN pip install --require-hashes -r requirements/runtime.txt" in lines
+
+
+def test_the_image_finds_the_pin_of_its_build_tool() -> None:
+    (program,) = re.findall(r"awk '([^']+)' requirements/dev.txt", (ROOT / "Dockerfile").read_text())
+    argv = ["awk", program, str(ROOT / "requirements/dev.txt")]
+    pin = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert pin[0].startswith("setuptools==")
+    assert len(pin) > 1
+    assert all(line.strip().startswith("--hash=sha256:") for line in pin[1:])
