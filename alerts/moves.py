@@ -116,8 +116,10 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
     try:
         arrived = await _apply(conn, case, now, request, actor)
     except Refused as refusal:
-        arrived, refused = False, str(refusal)
-        case.log("move_refused", now, actor, device_time=request.at, move=str(request.move), reason=refused)
+        arrived = False
+        if not await _desk_repeats_hand_back(conn, case, request):
+            refused = str(refusal)
+            case.log("move_refused", now, actor, device_time=request.at, move=str(request.move), reason=refused)
     who = request.responder_id or request.staff_id
     if arrived:
         await hooks.on_arrival(
@@ -129,6 +131,23 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
             await hooks.on_departure(conn, Departure(case.id, one, now, request.outcome))
     await book.finish(conn, now, [case], hooks.channels)
     return MoveResult(case.id, stale and refused is None, refused)
+
+
+# Was the last thing that this person did with the alarm's ownership to hand it back?
+_GAVE_IT_BACK = text("""
+    SELECT type = 'handed_back' FROM alarm_event
+    WHERE alarm_id = :id AND type IN ('acknowledged', 'accepted', 'handed_back')
+      AND (actor_id = :who OR data->>'responder' = :who)
+    ORDER BY seq DESC LIMIT 1
+""")
+
+
+async def _desk_repeats_hand_back(conn: AsyncConnection, case: Case, request: MoveRequest) -> bool:
+    """A desk that hands back has no response row to tell a repeat by; the event log knows."""
+    if request.move is not Move.HAND_BACK or not case.open:
+        return False
+    who = str(request.responder_id or request.staff_id)
+    return bool((await conn.execute(_GAVE_IT_BACK, {"id": case.id, "who": who})).scalar())
 
 
 #: The moves that a responder makes, or an operator for him.

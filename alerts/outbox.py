@@ -100,6 +100,8 @@ class Outbox:
         def free(task: asyncio.Task[None]) -> None:
             busy.discard(task)
             wake.set()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("outbox_delivery_died", error=repr(error))  # its lease runs out, and it is sent again
 
         try:
             while True:

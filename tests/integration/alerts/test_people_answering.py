@@ -115,6 +115,17 @@ async def test_a_hand_back_goes_to_the_next_step_or_to_the_desk_that_holds_it(wo
     assert await world.told(alarm, "handed_back") == ["desk"]
 
 
+async def test_a_desk_that_hands_back_twice_has_handed_back_once(world: StationWorld) -> None:
+    alarm = await world.alarm()
+    await world.move("desk", Move.ACKNOWLEDGE, alarm)
+    for _ in range(2):
+        assert (await world.move("desk", Move.HAND_BACK, alarm)).refused is None
+    assert (await world.log(alarm)).count("handed_back") == 1
+    await world.tick()
+    assert (await world.read(alarm)).step == 2
+    assert (await world.move("night-desk", Move.HAND_BACK, alarm)).refused, "who never held it has nothing to give back"
+
+
 async def test_the_last_one_called_declines_and_the_next_step_comes_at_once(world: StationWorld) -> None:
     alarm = await world.alarm()
     await world.move("lin", Move.DECLINE, alarm)
