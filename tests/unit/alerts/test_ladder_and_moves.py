@@ -1,0 +1,104 @@
+"""Moves and steps of one alarm in memory: what they change, whom they tell, and what they refuse."""
+
+import pytest
+from cases import BY_HAND, DESK, FIRST, ON_CALL, SECOND, STRANGER, THIRD, WEARER, after, called, logged, raised
+
+from alerts import ladder, lifecycle
+from alerts.alarm import PRIORITY_OF, Outcome, Priority, State
+from alerts.lifecycle import Refused
+from alerts.policy import DEFAULT_POLICY, PLATFORM_POLICY, WORK_ORDER_POLICY, Policy
+from alerts.response import ResponseState
+
+
+def test_each_step_calls_its_own_people_and_arms_the_next() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), {"rota:1": [FIRST], "desk": [DESK]})
+    assert called(case) == [FIRST, DESK]
+    assert (case.state, case.step, case.due_at) == (State.RAISED, 1, after(60))
+    ladder.take_step(case, after(60), {"rota:2": [SECOND], "desk": [DESK]})
+    assert called(case) == [SECOND, DESK]
+    ladder.take_step(case, after(120), {"manager": [THIRD]})
+    assert (case.step, case.exhausted, case.due_at) == (3, True, after(120 + case.policy.loop_s))
+    assert set(case.answers) == {FIRST, SECOND, THIRD}, "the desk takes charge; it is no responder"
+
+
+def test_desk_and_responder_run_out_at_the_same_time() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.acknowledge(case, after(10), DESK, BY_HAND)
+    lifecycle.accept(case, after(20), FIRST, BY_HAND)
+    assert (case.owner_staff_id, case.due_at) == (DESK, after(200)), (
+        "the desk's time does not run while somebody answers"
+    )
+    ladder.expire(case, after(200))
+    assert logged(case)[-2:] == ["acceptance_expired", "acknowledgement_expired"]
+    assert (case.owner_staff_id, case.state, case.due_at) == (None, State.RAISED, after(200))
+
+
+def test_the_first_to_accept_owns_it_and_the_next_one_takes_over() -> None:
+    case = raised()
+    lifecycle.accept(case, after(1), SECOND, BY_HAND)
+    lifecycle.accept(case, after(2), FIRST, BY_HAND)
+    assert case.owner_staff_id == SECOND
+    lifecycle.hand_back(case, after(3), SECOND, BY_HAND)
+    assert (case.owner_staff_id, case.due_at) == (FIRST, after(182))
+
+
+def test_whoever_was_not_called_may_come_too() -> None:
+    case = raised()
+    assert lifecycle.arrive(case, after(5), STRANGER, BY_HAND, at=after(4))
+    answer = case.answers[STRANGER]
+    assert (answer.state, answer.accepted_at, answer.arrived_at) == (ResponseState.ARRIVED, after(5), after(5))
+    assert answer.device_at == after(4)
+    assert not lifecycle.arrive(case, after(6), STRANGER, BY_HAND)
+    assert answer.arrived_at == after(5)
+
+
+def test_everybody_hears_once_that_it_is_handled_or_over() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    case.messages.clear()
+    lifecycle.accept(case, after(1), FIRST, BY_HAND)
+    assert {message.staff_id for message in case.messages if message.kind == "handled"} == {SECOND, THIRD}
+    case.messages.clear()
+    lifecycle.resolve(case, after(2), FIRST, BY_HAND, Outcome.HELP_GIVEN, None)
+    assert [message.kind for message in case.messages] == ["resolved", "resolved"]
+
+
+def test_a_refusal_says_why_and_changes_nothing() -> None:
+    case = raised()
+    lifecycle.accept(case, after(1), FIRST, BY_HAND)
+    events, due_at = len(case.events), case.due_at
+    with pytest.raises(Refused, match="hand it back"):
+        lifecycle.decline(case, after(2), FIRST, BY_HAND)
+    with pytest.raises(Refused, match="arrived"):
+        lifecycle.leave(case, after(2), FIRST, BY_HAND)
+    with pytest.raises(Refused, match="holds"):
+        lifecycle.hand_back(case, after(2), SECOND, BY_HAND)
+    lifecycle.arrive(case, after(3), FIRST, BY_HAND)
+    with pytest.raises(Refused, match="already arrived"):
+        lifecycle.en_route(case, after(4), FIRST, BY_HAND)
+    assert due_at == after(181)
+    assert logged(case)[events:] == ["arrived"]
+
+
+def test_a_cancel_that_only_remarks_tells_those_who_are_on_it() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.acknowledge(case, after(1), DESK, BY_HAND)
+    case.messages.clear()
+    assert not lifecycle.cancel(case, after(2), WEARER, after(2))
+    assert case.open
+    assert {message.staff_id for message in case.messages if message.kind == "cancel_remark"} >= {DESK, FIRST}
+
+
+@pytest.mark.parametrize("policy", [DEFAULT_POLICY, WORK_ORDER_POLICY, PLATFORM_POLICY])
+def test_the_ladders_we_ship_always_have_somebody_to_tell_and_come_round(policy: Policy) -> None:
+    for step in policy.steps:
+        assert {"desk", "manager"} & set(step.call)
+    assert policy.steps[0].delay_s == 0, "97.5 % within 60 s starts at once"
+
+
+def test_sos_fall_smoke_and_gas_are_life_critical() -> None:
+    critical = {kind for kind, priority in PRIORITY_OF.items() if priority is Priority.LIFE_CRITICAL}
+    assert critical == {"sos", "fall", "smoke", "gas"}
