@@ -4,14 +4,21 @@ Kept per station, or per branch of the area tree where a station has none of its
 alarm keeps a snapshot of its policy, so a policy changed at night changes no alarm that is under way.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
-from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy import Column, Table, UniqueConstraint, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.alarm import Priority
 from carebed.columns import label, recorded, refers, uuid_key
 from carebed.database import metadata
+from carebed.logs import get_logger
+
+log = get_logger()
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
@@ -94,3 +101,41 @@ def policy_json(ladder: Policy) -> str:
 def policy_from(value: object) -> Policy:
     """Read a snapshot or a policy row; raises msgspec.ValidationError for anything that is no ladder."""
     return msgspec.convert(value, Policy)
+
+
+#: (station, kind or None for every kind) -> its most specific ladder.
+Ladders = dict[tuple[UUID, str | None], Policy]
+
+# Every ladder that might apply to these stations: their own, their branch's, everybody's.
+_POLICIES = text("""
+    SELECT station.id AS for_station, policy.kind, policy.ladder
+    FROM station JOIN policy ON (policy.station_id IS NULL OR policy.station_id = station.id)
+        AND (policy.area_code IS NULL OR station.area_code ^@ area_prefix(policy.area_code))
+    WHERE station.id = ANY(:stations)
+    ORDER BY (policy.station_id IS NOT NULL), coalesce(length(area_prefix(policy.area_code)), 0),
+        (policy.kind IS NOT NULL)
+""")
+
+
+async def read_ladders(conn: AsyncConnection, stations: Iterable[UUID]) -> Ladders:
+    """The ladders set for these stations or their branches; later rows are more specific and win."""
+    wanted = sorted(set(stations))
+    ladders: Ladders = {}
+    if not wanted:
+        return ladders
+    for station, kind, ladder in await conn.execute(_POLICIES, {"stations": wanted}):
+        try:
+            ladders[station, kind] = policy_from(ladder)
+        except msgspec.ValidationError as error:
+            # No call for help may fail because somebody wrote a ladder that is none: the next best one counts.
+            log.error("policy_unreadable", station=str(station), kind=kind, error=str(error))
+    return ladders
+
+
+def ladder_for(ladders: Ladders, station_id: UUID, kind: str, priority: Priority) -> Policy:
+    """The ladder of a new alarm. Alarms about the platform and work orders follow only one that names their kind."""
+    if kind == "lag":
+        return ladders.get((station_id, kind), PLATFORM_POLICY)
+    if priority is Priority.WORK_ORDER:
+        return ladders.get((station_id, kind), WORK_ORDER_POLICY)
+    return ladders.get((station_id, kind)) or ladders.get((station_id, None)) or DEFAULT_POLICY

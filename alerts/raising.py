@@ -17,14 +17,11 @@ from alerts.alarm import PRIORITY_OF, PRIORITY_RANK, Priority
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor, Case
 from alerts.lifecycle import repeat
-from alerts.policy import DEFAULT_POLICY, PLATFORM_POLICY, WORK_ORDER_POLICY, Policy, policy_from, policy_json
+from alerts.policy import Ladders, ladder_for, policy_json, read_ladders
 from alerts.why import why_by_hand
 from carebed.clock import now as clock_now
 from carebed.errors import CarebedError
 from carebed.ids import new_id
-from carebed.logs import get_logger
-
-log = get_logger()
 
 #: Repeats of an open alarm beyond one a second are not counted; the device is told to hold and resend.
 REPEAT_SPACING = timedelta(seconds=1)
@@ -99,16 +96,6 @@ _INSERT = text("""
     ON CONFLICT (merge_key) WHERE closed_at IS NULL DO NOTHING RETURNING id
 """)
 
-# Every ladder that might apply to these stations: their own, their branch's, everybody's.
-_POLICIES = text("""
-    SELECT station.id AS for_station, policy.kind, policy.ladder
-    FROM station JOIN policy ON (policy.station_id IS NULL OR policy.station_id = station.id)
-        AND (policy.area_code IS NULL OR station.area_code ^@ area_prefix(policy.area_code))
-    WHERE station.id = ANY(:stations)
-    ORDER BY (policy.station_id IS NOT NULL), coalesce(length(area_prefix(policy.area_code)), 0),
-        (policy.kind IS NOT NULL)
-""")
-
 _HOME = text("""
     SELECT home.station_id, home.area_code, home.id,
            (SELECT max(resident.id::text)::uuid FROM resident WHERE resident.home_id = home.id
@@ -167,14 +154,14 @@ async def _pass(
 ) -> list[int]:
     by_key = raised.open_cases
     unmet = [signals[index] for index in waiting if signals[index].merge_key not in by_key]
-    policies = await _policies(conn, {signal.place.station_id for signal in unmet})
+    ladders = await read_ladders(conn, {signal.place.station_id for signal in unmet})
     new: dict[UUID, tuple[Case, Raise]] = {}
     joined: list[tuple[int, Case]] = []
     for index in waiting:
         signal = signals[index]
         case = by_key.get(signal.merge_key)
         if case is None:
-            case = _open(signal, now, policies)
+            case = _open(signal, now, ladders)
             by_key[signal.merge_key] = case
             new[case.id] = (case, signal)
             raised.alarm_ids[index] = case.id
@@ -208,7 +195,7 @@ async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise)
     return case.id
 
 
-def _open(signal: Raise, now: datetime, policies: dict[tuple[UUID, str | None], Policy]) -> Case:
+def _open(signal: Raise, now: datetime, ladders: Ladders) -> Case:
     priority = PRIORITY_OF.get(signal.kind, Priority.URGENT)
     case = Case(
         id=new_id(),
@@ -219,7 +206,7 @@ def _open(signal: Raise, now: datetime, policies: dict[tuple[UUID, str | None], 
         home_id=signal.place.home_id,
         resident_id=signal.place.resident_id,
         raised_at=now,
-        policy=_policy_for(signal, priority, policies),
+        policy=ladder_for(ladders, signal.place.station_id, signal.kind, priority),
         suspected=signal.suspected is not None,
     )
     first = timedelta(seconds=case.policy.steps[0].delay_s)
@@ -229,31 +216,6 @@ def _open(signal: Raise, now: datetime, policies: dict[tuple[UUID, str | None], 
         kind=signal.kind, late=signal.late, note=signal.note,
     )  # fmt: skip
     return case
-
-
-def _policy_for(signal: Raise, priority: Priority, policies: dict[tuple[UUID, str | None], Policy]) -> Policy:
-    station_id = signal.place.station_id
-    own = policies.get((station_id, signal.kind)) or policies.get((station_id, None))
-    if signal.kind == "lag":
-        return policies.get((station_id, "lag"), PLATFORM_POLICY)
-    if priority is Priority.WORK_ORDER:
-        return policies.get((station_id, signal.kind), WORK_ORDER_POLICY)
-    return own or DEFAULT_POLICY
-
-
-async def _policies(conn: AsyncConnection, stations: set[UUID]) -> dict[tuple[UUID, str | None], Policy]:
-    """(station, kind or None) -> the most specific ladder; later rows are more specific and win."""
-    if not stations:
-        return {}
-    rows = await conn.execute(_POLICIES, {"stations": sorted(stations)})
-    ladders: dict[tuple[UUID, str | None], Policy] = {}
-    for station, kind, ladder in rows:
-        try:
-            ladders[station, kind] = policy_from(ladder)
-        except msgspec.ValidationError as error:
-            # No call for help may fail because somebody wrote a ladder that is none: the next best one counts.
-            log.error("policy_unreadable", station=str(station), kind=kind, error=str(error))
-    return ladders
 
 
 async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[UUID]:
