@@ -102,12 +102,12 @@ async def compare(stage: Stage, count: int, rounds: int) -> dict[str, list[float
 async def _run(stage: Stage, name: str, count: int) -> float:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.subscribers", name, "127.0.0.1", str(stage.mqtt_port), PEER,
-        stage.users[PEER], str(count), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+        stage.users[PEER], str(count), stdout=subprocess.PIPE,
     )  # fmt: skip
     async with asyncio.timeout(300):
         output, _ = await process.communicate()
     if process.returncode:
-        raise RuntimeError(f"the client {name} failed")
+        raise RuntimeError(f"the client {name} failed; its message stands above")
     return float(output.split()[-1])
 
 
