@@ -41,7 +41,7 @@ class Settings(BaseSettings):
 
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")
 
-    # Ingest. 2,000 messages or 5 ms: figures in docs/adr/0003-mqtt-subscriber.md.
+    # Ingest. 5,000 messages or 5 ms: figures in docs/adr/0003-mqtt-subscriber.md.
     batch_messages: int = Field(5_000, ge=1, le=100_000)
     batch_linger_ms: int = Field(5, ge=0, le=1_000)
     pending_messages: int = Field(20_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
