@@ -125,63 +125,64 @@ async def raise_alarms(
     `cases`: what this transaction has loaded already; what it finds besides is added to it.
     """
     raised = Raised(cases={} if cases is None else cases, alarm_ids=[None] * len(signals))
-    waiting = list(range(len(signals)))
     keys = sorted({signal.merge_key for signal in signals} | set(besides))
+    if not keys:
+        return raised
     # A further pass only when another process raised the same key between our look and our insert; many of them only
-    # where one alarm is raised and closed all the time.
+    # where one alarm is raised and closed all the time. It begins by giving back the locks of the pass before, so that
+    # all are taken in one order and nobody waits in a circle.
     for _ in range(_PASSES):
-        await _look(conn, keys, raised)
-        waiting = await _pass(conn, now, signals, waiting, raised)
-        if not waiting:
+        savepoint = await conn.begin_nested()
+        loaded = await _look(conn, keys, raised)
+        new = await _open_missing(conn, now, signals, raised.open_cases)
+        if new is not None:
+            await savepoint.commit()
+            raised.cases.update(loaded)
+            await _answer(conn, now, signals, new, raised)
             return raised
-        keys = sorted({signals[index].merge_key for index in waiting})
+        await savepoint.rollback()
     raise RuntimeError("alarms of the same key keep being raised and closed beside us")
 
 
-async def _look(conn: AsyncConnection, keys: Sequence[str], raised: Raised) -> None:
+async def _look(conn: AsyncConnection, keys: Sequence[str], raised: Raised) -> dict[UUID, Case]:
     """Lock and load the open alarms of these keys; one that was being closed while we waited is closed now."""
     rows = await conn.execute(_OPEN, {"keys": list(keys)})
     found: dict[str, UUID] = {row.merge_key: row.id for row in rows}
-    raised.cases.update(await book.load(conn, [one for one in found.values() if one not in raised.cases]))
-    for key, alarm_id in found.items():
-        case = raised.cases.get(alarm_id)
-        if case is not None and case.open:
-            raised.open_cases[key] = case
+    loaded = await book.load(conn, [one for one in found.values() if one not in raised.cases])
+    known = {**raised.cases, **loaded}
+    raised.open_cases = {key: known[one] for key, one in found.items() if one in known and known[one].open}
+    return loaded
 
 
-async def _pass(
-    conn: AsyncConnection, now: datetime, signals: Sequence[Raise], waiting: list[int], raised: Raised
-) -> list[int]:
-    by_key = raised.open_cases
-    unmet = [signals[index] for index in waiting if signals[index].merge_key not in by_key]
-    ladders = await read_ladders(conn, {signal.place.station_id for signal in unmet})
-    new: dict[UUID, tuple[Case, Raise]] = {}
-    joined: list[tuple[int, Case]] = []
-    for index in waiting:
-        signal = signals[index]
-        case = by_key.get(signal.merge_key)
-        if case is None:
-            case = _open(signal, now, ladders)
-            by_key[signal.merge_key] = case
-            new[case.id] = (case, signal)
-            raised.alarm_ids[index] = case.id
-        else:
-            joined.append((index, case))
+async def _open_missing(
+    conn: AsyncConnection, now: datetime, signals: Sequence[Raise], open_cases: dict[str, Case]
+) -> dict[str, Case] | None:
+    """Open an alarm for every key that has none, by its first signal; None when somebody else was quicker with one."""
+    first: dict[str, Raise] = {}
+    for signal in signals:
+        if signal.merge_key not in open_cases:
+            first.setdefault(signal.merge_key, signal)
+    if not first:
+        return {}
+    ladders = await read_ladders(conn, {signal.place.station_id for signal in first.values()})
     # By key, so that two who raise the same ones at once wait for each other in one order.
-    inserted = await _insert(conn, sorted(new.values(), key=lambda pair: pair[1].merge_key))
-    lost = {case.id for case_id, (case, _) in new.items() if case_id not in inserted}
-    raised.cases.update({case.id: case for case, _ in new.values() if case.id in inserted})
-    for key in [key for key, case in by_key.items() if case.id in lost]:
-        del by_key[key]
-    again = [index for index in waiting if raised.alarm_ids[index] in lost]
-    for index, case in joined:
-        if case.id in lost:
-            again.append(index)
+    new = [(_open(signal, now, ladders), signal) for _, signal in sorted(first.items())]
+    inserted = await _insert(conn, new)
+    return {signal.merge_key: case for case, signal in new} if len(inserted) == len(new) else None
+
+
+async def _answer(
+    conn: AsyncConnection, now: datetime, signals: Sequence[Raise], new: dict[str, Case], raised: Raised
+) -> None:
+    """Give every signal its alarm: the one it opened, or the one it joins."""
+    raised.open_cases.update(new)
+    raised.cases.update({case.id: case for case in new.values()})
+    for index, signal in enumerate(signals):
+        opened = new.pop(signal.merge_key, None)
+        if opened is not None:
+            raised.alarm_ids[index] = opened.id
         else:
-            raised.alarm_ids[index] = await _join(conn, now, case, signals[index])
-    for index in again:
-        raised.alarm_ids[index] = None
-    return sorted(again)
+            raised.alarm_ids[index] = await _join(conn, now, raised.open_cases[signal.merge_key], signal)
 
 
 async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise) -> UUID | None:

@@ -17,7 +17,7 @@ from typing import Any
 from prometheus_client import Counter, Gauge, Histogram
 from psycopg import OperationalError as LostConnection
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.clock import now as clock_now
@@ -126,7 +126,7 @@ class Engine:
             try:
                 claimed = await self.cycle(life_critical=life_critical)
                 self._cycled_at[life_critical] = asyncio.get_running_loop().time()
-            except (DBAPIError, LostConnection, OSError) as error:
+            except (SQLAlchemyError, LostConnection, OSError) as error:
                 log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
                 claimed = 0
             if claimed < _BATCH:
@@ -140,7 +140,7 @@ class Engine:
         while True:
             try:
                 await self.retry_cycle()
-            except (DBAPIError, LostConnection, OSError) as error:
+            except (SQLAlchemyError, LostConnection, OSError) as error:
                 log.warning("deadline_retry_failed", error=type(error).__name__)
             await asyncio.sleep(TICK_S)
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import random
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -210,3 +212,58 @@ async def test_moves_of_many_people_at_once_are_all_on_record(world: StationWorl
         (case,) = (await book.load(conn, [alarm])).values()
         assert case.due_at is not None
         assert case.due_at > await now(conn)
+
+
+async def test_a_busy_night_knows_no_deadlock_and_no_lost_step(world: StationWorld) -> None:
+    """Batches of presses, moves and three engines on the same six alarms, in every order chance finds."""
+    chance = random.Random(11)
+    engines = [world.another_engine() for _ in range(3)]
+
+    async def work() -> None:
+        for _ in range(25):
+            await chance.choice([press_some, move_something, move_something, tick])()
+
+    async def press_some() -> None:
+        async with world.database.transaction() as conn:
+            some = chance.sample(range(6), chance.randint(1, 6))
+            await world.raise_in(conn, *(world.signal(key=f"home-{number}") for number in some))
+
+    async def move_something() -> None:
+        kind = chance.choice([one for one in Move if one is not Move.COMMENT])
+        who = chance.choice(("lin", "chen", "wu", "desk", "night-desk", "manager"))
+        for row in await world.rows("SELECT id FROM alarm ORDER BY random() LIMIT 1"):
+            await world.move(who, kind, row.id)
+
+    async def tick() -> None:
+        await chance.choice(engines).cycle(life_critical=True)
+
+    async def time_passes() -> None:
+        for _ in range(10):
+            await world.shift(chance.choice([1, 61, 200]))
+            await asyncio.sleep(0.05)
+
+    await asyncio.gather(*(work() for _ in range(8)), time_passes())
+    await tick()
+    await each_is_armed_for_what_is_due(world)
+    await no_step_is_lost_or_doubled(world)
+
+
+async def each_is_armed_for_what_is_due(world: StationWorld) -> None:
+    """The rows of the deadlines say what the alarms say."""
+    alarms = await world.open_alarms()
+    rows = {row.alarm_id: row.due_at for row in await world.rows("SELECT alarm_id, due_at FROM deadline")}
+    async with world.database.transaction() as conn:
+        cases = await book.load(conn, alarms)
+    assert rows == {case.id: case.due_at for case in cases.values()}
+
+
+async def no_step_is_lost_or_doubled(world: StationWorld) -> None:
+    """Each alarm's steps are 1, 2, 3, ... and again from 1 when it was opened again."""
+    rows = await world.rows(
+        """SELECT array_agg(coalesce((data->>'step')::int, 0) ORDER BY seq) AS steps FROM alarm_event
+           WHERE type IN ('paged', 'reopened') GROUP BY alarm_id"""
+    )
+    assert len(rows) > 1
+    for row in rows:
+        for before, step in pairwise([0, *row.steps]):
+            assert step in (0, before + 1), row.steps
