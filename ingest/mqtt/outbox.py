@@ -18,6 +18,12 @@ SUBSCRIBE_ID = 65_535
 _REFUSED = 0x80
 
 
+def is_publishable(topic: str) -> bool:
+    """Whether a broker takes a publish to this topic. For one that it does not take it ends the connection, and topics
+    of receipts are made of what devices wrote."""
+    return 0 < len(topic) <= 10_000 and topic.isprintable() and not ("+" in topic or "#" in topic)
+
+
 class Outbox:
     """Lives as long as one connection: what the broker has not acknowledged by then is counted as dropped."""
 
@@ -33,7 +39,9 @@ class Outbox:
 
     def publish(self, topic: str, payload: bytes, qos: int) -> bool:
         """Write now or as soon as the broker has room; False when it cannot be sent."""
-        if self._max_packet_bytes is not None and len(topic) + len(payload) + 32 > self._max_packet_bytes:
+        size_bytes = len(topic.encode("utf-8", "replace")) + len(payload) + 32
+        too_large = self._max_packet_bytes is not None and size_bytes > self._max_packet_bytes
+        if too_large or not is_publishable(topic):
             self._counters.publishes_dropped += 1
             return False
         if qos == 0:

@@ -202,6 +202,19 @@ async def test_receive_maximum_bounds_what_is_under_way_to_the_broker() -> None:
         assert session.unacknowledged_publishes == 50
 
 
+@pytest.mark.parametrize("topic", ["", "a/+/b", "a/#", "a/\x00", "a/\x07", "a/\ufffe", "a/\ud800", "x" * 70_000])
+async def test_a_topic_for_which_the_broker_would_hang_up_is_not_sent(topic: str) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(_CONNACK)
+        await reader.read()
+
+    async with _broker(talk) as session:
+        await _until(lambda: session.counters.connects == 1)
+        assert not session.publish(topic, b"{}")
+        assert session.publish("a/\u5bb6-1", b"{}")
+        assert (session.counters.published, session.counters.publishes_dropped) == (1, 1)
+
+
 def test_a_receive_maximum_that_the_codec_would_leave_out_is_refused() -> None:
     with pytest.raises(ValueError, match="65,534"):
         Session("localhost", 1883, "ingest-reading-0", "secret", ["t/#"], receive_maximum=65_535)
