@@ -97,7 +97,8 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
 
 function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
   const { card, line } = useWords();
-  const called = useFrom(board, ({ calls }) => calls.has(alarm.id));
+  // Somebody holds it: the call of a while ago is answered, though not by this person.
+  const called = useFrom(board, ({ calls }) => calls.has(alarm.id)) && isUnanswered(alarm);
   const isMissed = useFrom(board, ({ missed }) => missed?.appeared.includes(alarm.id) ?? false);
   const hasMissed = useFrom(board, ({ missed }) => missed?.changed.includes(alarm.id) ?? false);
   const language = useLanguage();
