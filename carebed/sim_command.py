@@ -31,6 +31,7 @@ from carebed.supervision import run_tasks
 log = get_logger()
 
 _FOLLOW_S = 0.5
+_JUDGED_S = 0.02
 
 
 class FollowedClock:
@@ -116,7 +117,18 @@ _NEW_HOME = text("""
     INSERT INTO home (id, name, area_code, station_id, inactivity_s) VALUES (:id, :name, :area, :station, :inactivity_s)
 """)
 _SPAN = text("UPDATE home SET inactivity_s = :inactivity_s WHERE id = :home")
-_DUE = text("SELECT count(*) FROM deadline WHERE kind = 'inactivity' AND subject = :home AND due_at <= carebed_now()")
+# Up to when everything that this gateway published is committed.
+_COMMITTED = text("""
+    SELECT stamp FROM watermark
+    WHERE lane = 'reading' AND shard_group = get_byte(sha256(convert_to(:gateway, 'UTF8')), 0) >> 4
+""")
+
+# The clock, the home's inactivity deadline, and whether its handler waits for the watermark (30 s at the most).
+_DUE = text("""
+    SELECT carebed_now() AS now, due.due_at,
+        coalesce((due.data ->> 'waits')::int > 0 AND due.due_at <= carebed_now() + interval '30 s', false) AS waiting
+    FROM (SELECT) AS one LEFT JOIN deadline AS due ON due.kind = 'inactivity' AND due.subject = :home
+""")
 _COUNTS = text("""
     SELECT (SELECT count(*) FROM reading WHERE device_id = ANY(:devices) AND time >= :first AND time <= :last),
         (SELECT count(*) FROM quarantine WHERE starts_with(convert_from(topic, 'UTF8'), :topic)),
@@ -127,23 +139,39 @@ _COUNTS = text("""
 class RecordedHome:
     """A recorded home in the registry, and the database clock that follows its replay."""
 
-    def __init__(self, database: Database, home_id: UUID, password: str) -> None:
+    def __init__(self, database: Database, gateway: str, home_id: UUID, password: str) -> None:
+        self.gateway = gateway
         self.home_id = home_id
         self.password = password
         self._database = database
 
     async def advance(self, until: datetime) -> None:
-        """Shift the clock to `until` and let the home's inactivity deadline be judged before the replay goes on."""
-        async with self._database.transaction() as conn:
-            ahead = until - await clock_now(conn)
-            if ahead > timedelta(0):
-                await advance(conn, ahead)
-        while await self._judging():
-            await asyncio.sleep(0.05)
+        """Shift the clock to `until`, with a halt at the home's inactivity deadline on the way: it is judged when it
+        falls due, as if time had passed by itself, before anything later has happened."""
+        seen = False
+        while True:
+            async with self._database.transaction() as conn:
+                now, due, waiting = (await conn.execute(_DUE, {"home": str(self.home_id)})).one()
+                halt = until if due is None else min(until, due)
+                if halt > now and not waiting and (due is not None or seen):
+                    await advance(conn, halt - now)
+            if due is None and not seen:
+                # What was published last may be the activity that arms it, on its way through the house.
+                await self._committed(now)
+                seen = True
+            elif due is None or (due > until and not waiting):
+                return
+            elif due <= now or waiting:
+                await asyncio.sleep(_JUDGED_S)
 
-    async def _judging(self) -> bool:
-        async with self._database.transaction() as conn:
-            return bool((await conn.execute(_DUE, {"home": str(self.home_id)})).scalar_one())
+    async def _committed(self, until: datetime) -> None:
+        """Wait until all that the gateway published before `until` is in the database."""
+        while True:
+            async with self._database.transaction() as conn:
+                stamp = (await conn.execute(_COMMITTED, {"gateway": self.gateway})).scalar_one_or_none()
+            if stamp is not None and stamp >= until:
+                return
+            await asyncio.sleep(_JUDGED_S)
 
 
 async def replay(settings: Settings, data_dir: Path, folder: Path, speed: float, inactivity_s: int) -> ReplayReport:
@@ -195,7 +223,7 @@ async def _pair(database: Database, gateway: str, devices: list[Any], inactivity
         password = await pairing.pair_gateway(conn, gateway, home_id=home_id, station_id=station)
         new = [pairing.NewDevice(id=device.device_id, kind=device.kind, name=device.name) for device in devices]
         await pairing.pair_devices(conn, gateway, new)
-    return RecordedHome(database, home_id, password)
+    return RecordedHome(database, gateway, home_id, password)
 
 
 async def _report(database: Database, where: dict[str, Any], lines: int, readings: int) -> ReplayReport:
