@@ -32,6 +32,7 @@ TICK_S = 1.0
 READ_TIMEOUT_S = 5.0
 RECHECK_S = 30.0
 _RETRY_S = 0.5
+_OPENING_AT_ONCE = 4
 _BATCH = 500
 
 SUBSCRIBERS = Gauge("carebed_live_subscribers", "Open live streams")
@@ -76,8 +77,10 @@ class Hub:
     """All open streams of this process, and the cursor they share."""
 
     def __init__(self, database: Database) -> None:
-        """Nothing is read before `run`."""
+        """Nothing is read before `run`. `database`: a pool of its own, which no crowd of requests stands before."""
         self._database = database
+        # When a thousand boards reconnect at once they queue here, and the streams that are open go on.
+        self.admission = asyncio.Semaphore(_OPENING_AT_ONCE)
         self._subscribers: set[Subscriber] = set()
         self._wake = asyncio.Event()
         self._cursor = 0

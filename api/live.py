@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -73,11 +74,19 @@ async def live(
     token: Bearer,
     last_event_id: Annotated[str | None, Header(alias="Last-Event-ID", examples=["48213"])] = None,
 ) -> Response:
-    async with parts.database.transaction() as conn:
-        principal = await authenticate(conn, token)
     if parts.hub.ready() is not None:
         raise unavailable("The live stream is not connected to its source: try again in a moment.")
-    return LiveStream(parts, principal, _number(last_event_id))
+    async with parts.hub.admission, parts.database.transaction() as conn:
+        principal = await authenticate(conn, token)
+        subscriber = parts.hub.subscribe(principal)
+        try:
+            since = _number(last_event_id)
+            resume = since if since is not None and since < subscriber.since else None
+            opening = await _open_list(conn, principal, subscriber.since if resume is None else resume)
+        except BaseException:
+            parts.hub.unsubscribe(subscriber)
+            raise
+    return LiveStream(parts, subscriber, opening, resume)
 
 
 def _number(last_event_id: str | None) -> int | None:
@@ -90,17 +99,18 @@ def _number(last_event_id: str | None) -> int | None:
 class LiveStream(EventStream):
     """The response that stays open. Holds no database connection while it waits."""
 
-    def __init__(self, parts: Parts, principal: Principal, since: int | None) -> None:
-        """`since`: the client's last event id."""
+    def __init__(self, parts: Parts, subscriber: Subscriber, opening: bytes, resume: int | None) -> None:
+        """`opening`: the encoded `open` event; `resume`: the last event id, if something may have happened since."""
         super().__init__()
         self._database: Database = parts.database
         self._hub: Hub = parts.hub
-        self._principal = principal
-        self._since = since
+        self._subscriber = subscriber
+        self._opening = opening
+        self._resume_from = resume
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
         """Send until the client goes or the stream ends."""
-        subscriber = self._hub.subscribe(self._principal)
+        subscriber = self._subscriber
         watcher = asyncio.create_task(_end_when_gone(receive, subscriber))
         try:
             with contextlib.suppress(TimeoutError, OSError):
@@ -110,13 +120,10 @@ class LiveStream(EventStream):
             self._hub.unsubscribe(subscriber)
 
     async def _stream(self, subscriber: Subscriber, send: Send) -> None:
-        resume = self._since is not None and self._since < subscriber.since
-        start = self._since if resume else subscriber.since
-        opening = await self._open_list(start or 0)
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-        await _write(send, opening)
-        if resume:
-            await self._resume(self._since or 0, subscriber, send)
+        await _write(send, self._opening)
+        if self._resume_from is not None:
+            await self._resume(self._resume_from, subscriber, send)
         while not subscriber.over:
             chunk, notifications = await subscriber.next()
             if chunk:
@@ -127,19 +134,11 @@ class LiveStream(EventStream):
             await _write(send, event("end", f'{{"reason":"{subscriber.reason}"}}'))
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _open_list(self, number: int) -> bytes:
-        async with self._database.transaction() as conn:
-            await enter(conn, self._principal.scope, self._principal.id)
-            alarms = await open_alarms(conn)
-            now = (await conn.execute(_TIME)).scalar_one()
-        items = ",".join(alarm.json for alarm in alarms)
-        return event("open", f'{{"items":[{items}],"server_time":"{now}"}}', number)
-
     async def _resume(self, since: int, subscriber: Subscriber, send: Send) -> None:
         """Every alarm that changed from `since` to the subscription, page by page, so that no history is too long."""
         while not subscriber.over:
             async with self._database.transaction() as conn:
-                await enter(conn, self._principal.scope, self._principal.id)
+                await enter(conn, subscriber.principal.scope, subscriber.principal.id)
                 between = {"since": since, "until": subscriber.since, "page": _RESUME_PAGE}
                 last_of: dict[UUID, int] = {row[0]: row[1] for row in await conn.execute(_CHANGED, between)}
                 alarms = await read_views(conn, last_of)
@@ -148,6 +147,14 @@ class LiveStream(EventStream):
             if len(last_of) < _RESUME_PAGE:
                 return
             since = max(last_of.values())
+
+
+async def _open_list(conn: AsyncConnection, principal: Principal, number: int) -> bytes:
+    await enter(conn, principal.scope, principal.id)
+    alarms = await open_alarms(conn)
+    now = (await conn.execute(_TIME)).scalar_one()
+    items = ",".join(alarm.json for alarm in alarms)
+    return event("open", f'{{"items":[{items}],"server_time":"{now}"}}', number)
 
 
 async def _write(send: Send, chunk: bytes) -> None:

@@ -29,7 +29,8 @@ async def run(settings: Settings) -> None:
     listener = _listen(settings.http_host, settings.http_port)
     _raise_file_limit()
     database = Database(url, application="carebed-api", pool_size=_POOL)
-    hub = Hub(database)
+    hub_database = Database(url, application="carebed-api-hub", pool_size=1)
+    hub = Hub(hub_database)
     hooks = Hooks(
         on_arrival=record_arrival,
         on_departure=record_departure,
@@ -44,6 +45,7 @@ async def run(settings: Settings) -> None:
         await run_tasks({"live-hub": hub.run(), "http": _serve(QuietServer(config), hub, listener)})
     finally:
         listener.close()
+        await hub_database.close()
         await database.close()
 
 

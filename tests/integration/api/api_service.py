@@ -226,7 +226,8 @@ class Service:
 async def running(urls: DatabaseUrls, credentials: DemoCredentials, web_dir: Path) -> AsyncIterator[Service]:
     """The application behind a real socket, its hub running beside it."""
     database = Database(urls.api, application="test-api", pool_size=10)
-    hub = Hub(database)
+    hub_database = Database(urls.api, application="test-api-hub", pool_size=1)
+    hub = Hub(hub_database)
     app = create_app(Parts(database, hub, Hooks(record_arrival, record_departure)), web_dir)
     listener = socket.create_server(("127.0.0.1", 0))
     server = QuietServer(
@@ -244,6 +245,7 @@ async def running(urls: DatabaseUrls, credentials: DemoCredentials, web_dir: Pat
         await tasks[1]
         tasks[0].cancel()
         await asyncio.wait(tasks)
+        await hub_database.close()
         await database.close()
 
 

@@ -255,7 +255,7 @@ async def test_a_lost_database_ends_every_stream_without_a_word_and_a_new_one_re
         with psycopg.connect(service.urls.admin, autocommit=True) as conn:
             conn.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND application_name = 'test-api-listen'"
+                " WHERE datname = current_database() AND application_name = 'test-api-hub-listen'"
             )
         assert await stream.next(3) is None, "no `end`: the board must turn red"
     await until(lambda: service.hub.ready() is None)
