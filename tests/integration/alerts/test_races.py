@@ -120,7 +120,8 @@ async def test_an_acceptance_that_meets_a_due_step_wins_or_follows_and_nobody_is
     alarm = await world.alarm()
     async with world.database.transaction() as conn:
         await perform(conn, MoveRequest(Move.ACCEPT, alarm, world.people["lin"]), world.hooks)
-        await world.after(61)  # the engine finds it locked and leaves it
+        await world.shift(61)
+        assert await world.engine.cycle(life_critical=True) == 0, "the deadline is locked before the alarm"
         assert (await world.read(alarm)).step == 1
     await world.tick()
     row = await world.read(alarm)
