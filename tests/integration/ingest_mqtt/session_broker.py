@@ -32,7 +32,7 @@ class Broker:
         (directory / "mosquitto.conf").write_text(
             f"listener {self.port} 127.0.0.1\n{access}\nuse_username_as_clientid true\nset_tcp_nodelay true\n"
             "max_inflight_messages 1000\nmax_queued_messages 0\n"
-            f"persistence true\npersistence_location {directory}/\nautosave_interval 1\nlog_type none\n"
+            f"persistence true\npersistence_location {directory}/\nautosave_interval 600\nlog_type none\n"
         )
 
     def start(self) -> None:
@@ -54,6 +54,13 @@ class Broker:
         """SIGSTOP freezes it (the link stays, nobody answers), SIGCONT wakes it, SIGHUP reads the files again."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    async def save(self) -> None:
+        """Have it write sessions and messages to disk now; returns when the new file stands."""
+        store = self._directory / "mosquitto.db"
+        before = store.stat().st_ino if store.exists() else None
+        self.send(signal.SIGUSR1)
+        await until(lambda: store.exists() and store.stat().st_ino != before)
 
     def kill(self) -> None:
         """A crash."""

@@ -15,7 +15,7 @@ async def test_after_a_crash_of_the_broker_the_session_goes_on(broker: Broker) -
     async with ready(session) as intake:
         await broker.publish(numbered(5))
         await take(intake, 5)
-        await asyncio.sleep(1.5)  # Mosquitto saves its sessions once a second
+        await broker.save()
         broker.kill()
         await until(lambda: session.unready is not None)
         assert intake.unready is not None
