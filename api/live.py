@@ -12,6 +12,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Header
 from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -113,8 +114,11 @@ class LiveStream(EventStream):
         subscriber = self._subscriber
         watcher = asyncio.create_task(_end_when_gone(receive, subscriber))
         try:
+            # A client that takes nothing any more is left; a database that is lost in the middle ends the stream.
             with contextlib.suppress(TimeoutError, OSError):
-                await self._stream(subscriber, send)
+                with contextlib.suppress(SQLAlchemyError):
+                    await self._stream(subscriber, send)
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             watcher.cancel()
             self._hub.unsubscribe(subscriber)
@@ -132,7 +136,6 @@ class LiveStream(EventStream):
                     self._hub.written(notifications)
         if subscriber.reason is not None:
             await _write(send, event("end", f'{{"reason":"{subscriber.reason}"}}'))
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _resume(self, since: int, subscriber: Subscriber, send: Send) -> None:
         """Every alarm that changed from `since` to the subscription, page by page, so that no history is too long."""

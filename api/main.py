@@ -37,6 +37,7 @@ async def run(settings: Settings) -> None:
         channels=channels(settings),
     )
     app = create_app(Parts(database, hub, hooks), settings.web_dir)
+    app.openapi()  # now, while nobody waits for it
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", server_header=False, timeout_keep_alive=65,
         timeout_graceful_shutdown=1,
