@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from station_world import StationWorld
 
+from alerts import book
 from alerts.moves import Move
 
 # Real time is what counts here, and five seconds are too many to wait: this makes the last shift an older one.
@@ -27,6 +28,10 @@ async def test_a_deadline_that_nobody_handles_is_an_alarm_of_its_own_and_only_on
     (lag,) = await world.open_alarms("lag")
     for _ in range(3):
         await world.lag.look()
+    async with world.database.transaction() as conn:
+        await book.load(conn, [lag])  # somebody is working on it
+        async with asyncio.timeout(3):
+            await world.lag.look()
     assert await world.open_alarms("lag") == [lag]
     assert await world.log(lag) == ["raised"]
     await world.tick()
