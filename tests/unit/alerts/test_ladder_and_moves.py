@@ -102,3 +102,13 @@ def test_the_ladders_we_ship_always_have_somebody_to_tell_and_come_round(policy:
 def test_sos_fall_smoke_and_gas_are_life_critical() -> None:
     critical = {kind for kind, priority in PRIORITY_OF.items() if priority is Priority.LIFE_CRITICAL}
     assert critical == {"sos", "fall", "smoke", "gas"}
+
+
+def test_an_open_alarm_with_nothing_armed_is_due_at_once() -> None:
+    """Only damaged data can be like this; whoever touches it wakes it."""
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    case.next_step_at = None
+    assert case.due_at == case.raised_at
+    ladder.expire(case, after(30))
+    assert case.next_step_at == after(30)
