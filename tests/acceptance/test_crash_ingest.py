@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from homes_on_line import answered, device_of, link_of, on_line, until
 
-from gateway.wire import AlarmType, Receipt, Status
+from gateway.wire import AlarmType, Lane, Receipt, Status
 from tests.house import House
 
 HOMES = 500
@@ -101,3 +101,27 @@ async def test_killing_broker_and_database_leaves_no_press_unanswered(house: Hou
     assert all(receipt.alarm is not None for receipt in receipts)
     kept = [row[0] for row in house.query("SELECT message_id FROM inbox") if row[0] not in before]
     assert sorted(kept) == sorted(str(receipt.id) for receipt in receipts)
+
+
+async def test_killing_the_reading_lane_in_the_backlog_loses_and_doubles_no_reading(house: House) -> None:
+    """Readings are published once and have no receipt: what the broker has taken must be stored, each once."""
+    gateways = house.ready["gateways"][:20]
+    links = [link_of(house, gateway) for gateway in gateways]
+    stored = "SELECT count(*), count(DISTINCT (device_id, message_id)) FROM reading WHERE type = 'temperature'"
+    frozen = house.pid("ingest-reading")
+    os.kill(frozen, signal.SIGSTOP)
+    async with on_line(links):
+        for _ in range(500):
+            for link, gateway in zip(links, gateways, strict=True):
+                link.publish(Lane.READING, device_of(gateway, "motion"), link.message("temperature", 21.5, "Cel"))
+        for link in links:
+            await link.flushed()
+        assert house.query(stored) == [(0, 0)]
+        os.kill(frozen, signal.SIGCONT)
+        for count in (1, 5_001):
+            await until(lambda count=count: house.query(stored)[0][0] >= count, 20, 0.01)
+            gone = kill(house, "ingest-reading")
+            assert await until(lambda gone=gone: house.pid("ingest-reading") != gone, 30)
+        await until(lambda: house.query(stored)[0][0] >= 10_000, 30)
+        await asyncio.sleep(1.0)
+    assert house.query(stored) == [(10_000, 10_000)]
