@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from station_world import StationWorld
 
-from alerts import book
+from alerts import book, raising
 from alerts.alarm import Outcome
 from alerts.moves import Move, MoveRequest, MoveResult, perform
 from carebed.clock import now
@@ -77,6 +77,10 @@ async def test_presses_and_closes_in_a_crowd_lose_no_press(world: StationWorld) 
         assert "repeated" not in log[log.index("resolved") :] if "resolved" in log else True
 
 
+class _Abandoned(Exception):
+    """A transaction that is rolled back."""
+
+
 async def test_one_cause_raised_by_many_at_once_is_one_alarm(world: StationWorld) -> None:
     keys = [f"key-{number}" for number in range(8)]
 
@@ -86,10 +90,47 @@ async def test_one_cause_raised_by_many_at_once_is_one_alarm(world: StationWorld
             raised = await world.raise_in(conn, *signals)
             return [raised.alarm_ids[order.index(key)] for key in keys]
 
-    # In opposite orders: whoever waits for the other must not be waited for.
-    many = await asyncio.gather(*(raise_all(keys if number % 2 else keys[::-1]) for number in range(6)))
+    # In opposite orders, stopped in the middle: whoever waits for the other must not be waited for.
+    tasks: list[asyncio.Task[list[UUID | None]]] = []
+    with contextlib.suppress(_Abandoned):
+        async with world.database.transaction() as conn:
+            await world.raise_in(conn, world.signal("leak", key=keys[4]))
+            tasks = [asyncio.create_task(raise_all(keys[::step])) for step in (1, -1, 1, -1)]
+            await world.waits_for_a_lock(4)
+            raise _Abandoned
+    many = await asyncio.gather(*tasks)
     assert len(await world.open_alarms("leak")) == 8
     assert all(one == many[0] for one in many)
+
+
+async def test_who_looks_a_second_time_holds_nothing_from_the_first(
+    world: StationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else two batches could wait in a circle: one lock taken early, the other one late."""
+    joined = await world.alarm("leak", key="a")
+    looks: list[int] = []
+    look = raising._look
+
+    async def look_and_see(*rest: Any) -> Any:
+        looks.append(len(looks))
+        if len(looks) == 3:  # the first is that of the transaction that is quicker
+            await world.rows("SELECT FROM deadline WHERE alarm_id = :id FOR UPDATE NOWAIT", id=joined)
+        return await look(*rest)
+
+    monkeypatch.setattr(raising, "_look", look_and_see)
+    async with world.database.transaction() as quicker:
+        (opened,) = (await world.raise_in(quicker, world.signal("leak", key="b"))).alarm_ids
+        async with asyncio.TaskGroup() as group:
+            batch = group.create_task(_press_both(world))
+            await world.waits_for_a_lock()
+            await quicker.commit()
+    assert batch.result() == [joined, opened]
+    assert len(looks) == 3
+
+
+async def _press_both(world: StationWorld) -> list[UUID | None]:
+    async with world.database.transaction() as conn:
+        return (await world.raise_in(conn, world.signal("leak", key="a"), world.signal("leak", key="b"))).alarm_ids
 
 
 async def test_a_reopening_that_meets_a_press_gives_way_to_it(world: StationWorld) -> None:

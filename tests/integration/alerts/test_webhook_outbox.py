@@ -56,8 +56,8 @@ async def states(world: StationWorld) -> dict[str, int]:
 
 
 async def until(world: StationWorld, **wanted: int) -> None:
-    """Wait until that many messages are in these states; fails after 10 s."""
-    async with asyncio.timeout(10):
+    """Wait until that many messages are in these states; fails after 5 s, before a send that hangs is given up."""
+    async with asyncio.timeout(5):
         while {state: n for state, n in (await states(world)).items() if state in wanted} != wanted:
             await asyncio.sleep(0.02)
 
