@@ -161,8 +161,7 @@ async def test_an_acceptance_that_meets_a_due_step_wins_or_follows_and_nobody_is
     alarm = await world.alarm()
     async with world.database.transaction() as conn:
         await perform(conn, MoveRequest(Move.ACCEPT, alarm, world.people["lin"]), world.hooks)
-        await world.shift(61)
-        assert await world.engine.cycle(life_critical=True) == 0, "the deadline is locked before the alarm"
+        await world.after(61)
         assert (await world.read(alarm)).step == 1
     await world.tick()
     row = await world.read(alarm)
@@ -213,7 +212,8 @@ async def test_whoever_holds_an_alarm_and_stops_in_the_middle_loses_it(
     with contextlib.suppress(DBAPIError, psycopg.OperationalError):
         async with world.database.transaction() as paused:
             await book.load(paused, [alarm])
-            await world.after(61)
+            await world.shift(61)
+            assert await world.engine.cycle(life_critical=True) == 0, "the deadline is locked before the alarm"
             assert (await world.read(alarm)).step == 1
             async with asyncio.timeout(5):
                 while (await world.read(alarm)).step == 1:
