@@ -64,78 +64,79 @@ def utc(column: str) -> str:
 
 _PRIORITY = "CASE a.priority " + " ".join(f"WHEN {rank} THEN '{one}'" for rank, one in enumerate(Priority)) + " END"
 
-_ANSWERS = f"""
-    SELECT coalesce(array_agg(r.staff_id), '{{}}') AS staff,
-           coalesce(json_agg(json_build_object(
-               'staff', r.staff_id, 'name', name_of_staff(r.staff_id), 'state', r.state,
-               'called_at', {utc("r.called_at")}, 'accepted_at', {utc("r.accepted_at")},
-               'en_route_at', {utc("r.en_route_at")}, 'arrived_at', {utc("r.arrived_at")}, 'left_at', {utc("r.left_at")}
-           ) ORDER BY r.step, r.called_at, r.staff_id), '[]') AS list
-    FROM response r WHERE r.alarm_id = a.id
-"""
-
-# The alarm object of docs/protocol.md for the rows of `page` (id, due_at, position), with what fan-out needs beside it.
+# The alarm object of docs/protocol.md for a page of alarms, with what pages and fan-out need beside it. Names are
+# looked up once per person and station: their functions see past row-level security, at the price of a statement each.
 _ALARM = f"""
-    SELECT a.id, a.version, a.area_code, a.priority, page.due_at, a.closed_at, answers.staff AS called,
+    clock AS MATERIALIZED (SELECT {utc("carebed_now()")} AS now),
+    desk AS MATERIALIZED (
+        SELECT id, name_of_station(id) AS name FROM (SELECT DISTINCT station_id AS id FROM page) AS needed),
+    answer AS MATERIALIZED (SELECT r.* FROM response r WHERE r.alarm_id = ANY(ARRAY(SELECT id FROM page))),
+    person AS MATERIALIZED (
+        SELECT id, name_of_staff(id) AS name
+        FROM (SELECT owner_staff_id AS id FROM page UNION SELECT staff_id FROM answer) AS needed WHERE id IS NOT NULL),
+    answers AS (
+        SELECT r.alarm_id, array_agg(r.staff_id) AS staff, json_agg(json_build_object(
+            'staff', r.staff_id, 'name', person.name, 'state', r.state,
+            'called_at', {utc("r.called_at")}, 'accepted_at', {utc("r.accepted_at")},
+            'en_route_at', {utc("r.en_route_at")}, 'arrived_at', {utc("r.arrived_at")}, 'left_at', {utc("r.left_at")}
+        ) ORDER BY r.step, r.called_at, r.staff_id) AS list
+        FROM answer r JOIN person ON person.id = r.staff_id GROUP BY r.alarm_id)
+    SELECT a.id, a.version, a.area_code, a.priority, due_at, a.closed_at, coalesce(answers.staff, '{{}}') AS called,
         json_build_object(
             'id', a.id, 'version', a.version, 'kind', a.kind, 'priority', {_PRIORITY}, 'state', a.state,
             'owner', json_build_object(
                 'type', CASE WHEN a.owner_staff_id IS NULL THEN 'station' ELSE 'staff' END,
-                'id', coalesce(a.owner_staff_id, a.station_id),
-                'name', coalesce(name_of_staff(a.owner_staff_id), name_of_station(a.station_id))),
+                'id', coalesce(a.owner_staff_id, a.station_id), 'name', coalesce(holder.name, desk.name)),
             'raised_at', {utc("a.raised_at")}, 'happened_at', {utc("a.happened_at")}, 'late', a.late,
             'home', a.home_id, 'resident', a.resident_id,
             'place', json_build_object(
-                'name', coalesce(home.name, name_of_station(a.station_id)), 'address', home.address,
-                'area', a.area_code, 'area_name', area.name, 'station', name_of_station(a.station_id)),
+                'name', coalesce(home.name, desk.name), 'address', home.address,
+                'area', a.area_code, 'area_name', area.name, 'station', desk.name),
             'resident_name', resident.name, 'device', a.device_id,
-            'deadline_at', {utc("page.due_at")}, 'step', a.step, 'exhausted', a.exhausted,
-            'responses', answers.list, 'repeats', a.repeats, 'last_repeat_at', {utc("a.last_repeat_at")},
-            'why', a.why, 'outcome', a.outcome, 'note', a.note, 'closed_at', {utc("a.closed_at")},
-            'server_time', {utc("carebed_now()")}
+            'deadline_at', {utc("due_at")}, 'step', a.step, 'exhausted', a.exhausted,
+            'responses', coalesce(answers.list, '[]'), 'repeats', a.repeats,
+            'last_repeat_at', {utc("a.last_repeat_at")}, 'why', a.why, 'outcome', a.outcome, 'note', a.note,
+            'closed_at', {utc("a.closed_at")}, 'server_time', clock.now
         )::text AS body
-    FROM page
-    JOIN alarm a ON a.id = page.id
+    FROM page a
+    CROSS JOIN clock
     JOIN area ON area.code = a.area_code
+    JOIN desk ON desk.id = a.station_id
+    LEFT JOIN person holder ON holder.id = a.owner_staff_id
     LEFT JOIN home ON home.id = a.home_id
     LEFT JOIN resident ON resident.id = a.resident_id
-    CROSS JOIN LATERAL ({_ANSWERS}) AS answers
-    ORDER BY page.position
+    LEFT JOIN answers ON answers.alarm_id = a.id
 """
 
+_WITH_DEADLINE = "alarm a LEFT JOIN deadline d ON d.alarm_id = a.id"
+_WITHOUT_DEADLINE = "alarm a CROSS JOIN (SELECT CAST(NULL AS timestamptz) AS due_at) AS d"
 
-def _alarms(page: str) -> TextClause:
-    return text(f"WITH page AS MATERIALIZED ({page}) {_ALARM}")
+
+def _alarms(source: str, where: str, order: str) -> TextClause:
+    page = f"SELECT a.*, d.due_at FROM {source} WHERE {where} ORDER BY {order} LIMIT :limit"
+    return text(f"WITH page AS MATERIALIZED ({page}), {_ALARM} ORDER BY {order}")
 
 
 # These alarms, by id.
-_BY_ID = _alarms("""
-    SELECT a.id, d.due_at, row_number() OVER (ORDER BY a.id) AS position
-    FROM alarm a LEFT JOIN deadline d ON d.alarm_id = a.id WHERE a.id = ANY(:ids)
-""")
-
-_URGENCY = "a.priority, coalesce(d.due_at, timestamptz '9999-12-31 00:00Z'), a.id"
+_BY_ID = _alarms(_WITH_DEADLINE, "a.id = ANY(:ids)", "a.id")
 
 # The board: most urgent first, then what falls due next. A cursor names the last row of the page before.
-_OPEN = _alarms(f"""
-    SELECT a.id, d.due_at, row_number() OVER (ORDER BY {_URGENCY}) AS position
-    FROM alarm a LEFT JOIN deadline d ON d.alarm_id = a.id
-    WHERE a.closed_at IS NULL AND (NOT :resumed OR ({_URGENCY}) > (:priority, :at, :id))
-    ORDER BY position LIMIT :limit
-""")
+_URGENCY = "a.priority, coalesce(due_at, timestamptz '9999-12-31 00:00Z'), a.id"
+_OPEN = _alarms(
+    _WITH_DEADLINE, f"a.closed_at IS NULL AND (NOT :resumed OR ({_URGENCY}) > (:priority, :at, :id))", _URGENCY
+)
 
 # What is over, newest first.
-_CLOSED = _alarms("""
-    SELECT a.id, CAST(NULL AS timestamptz) AS due_at,
-           row_number() OVER (ORDER BY a.closed_at DESC, a.id DESC) AS position
-    FROM alarm a WHERE a.closed_at IS NOT NULL AND (NOT :resumed OR (a.closed_at, a.id) < (:at, :id))
-    ORDER BY position LIMIT :limit
-""")
+_CLOSED = _alarms(
+    _WITHOUT_DEADLINE,
+    "a.closed_at IS NOT NULL AND (NOT :resumed OR (a.closed_at, a.id) < (:at, :id))",
+    "a.closed_at DESC, a.id DESC",
+)
 
 
 async def read_views(conn: AsyncConnection, ids: Iterable[UUID]) -> list[AlarmView]:
     """The alarms of `ids` that the caller may see, by id."""
-    return [_view(row) for row in await conn.execute(_BY_ID, {"ids": list(ids)})]
+    return [_view(row) for row in await conn.execute(_BY_ID, {"ids": list(ids), "limit": None})]
 
 
 async def read_alarms(conn: AsyncConnection, ids: Iterable[UUID]) -> list[dict[str, Any]]:
