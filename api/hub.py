@@ -11,7 +11,8 @@ from datetime import datetime
 from uuid import UUID
 
 from prometheus_client import Counter, Gauge, Histogram
-from psycopg import OperationalError as LostConnection
+from psycopg import Error as DatabaseError
+from psycopg import OperationalError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -132,7 +133,7 @@ class Hub:
                     listening = asyncio.Event()
                     group.create_task(self._listen(listening))
                     group.create_task(self._follow(listening))
-            except* (SQLAlchemyError, LostConnection, OSError, TimeoutError) as lost:
+            except* (SQLAlchemyError, DatabaseError, OSError, TimeoutError) as lost:
                 log.warning("live_lost_database", error=type(lost.exceptions[0]).__name__)
             finally:
                 self._following = False
@@ -146,7 +147,7 @@ class Hub:
                 self._signed_out(payload)
             else:
                 self._wake.set()
-        raise LostConnection("the listening connection ended")
+        raise OperationalError("the listening connection ended")
 
     async def _follow(self, listening: asyncio.Event) -> None:
         async with asyncio.timeout(READ_TIMEOUT_S):

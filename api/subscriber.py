@@ -36,13 +36,8 @@ class Subscriber:
     since: int
     over: bool = False
     reason: str | None = None
-    scope: str = ""
     _waiting: deque[tuple[bytes, UUID | None]] = field(default_factory=deque)
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def __post_init__(self) -> None:
-        """Keep what fan-out compares for every event."""
-        self.scope = self.principal.scope
 
     def push(self, encoded: bytes, notification: UUID | None = None) -> bool:
         """Queue an encoded event; False when the stream is over or too far behind (it ends then)."""

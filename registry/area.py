@@ -4,6 +4,8 @@ A code is its ancestors' digits followed by its own; what is left is zeros (35 |
 a prefix, and everybody's scope is one string. Source of the code: GB/T 2260 and GB/T 10114 division codes.
 """
 
+from functools import lru_cache
+
 from sqlalchemy import CheckConstraint, Column, Table, Text
 
 from carebed.columns import label, refers
@@ -29,6 +31,7 @@ area = Table(
 )
 
 
+@lru_cache(maxsize=4_096)
 def scope_of(code: str) -> str:
     """The prefix that all codes of this branch share: `350102000000` -> `350102`.
 
