@@ -32,8 +32,8 @@ up: programs $(WEB_BUILT)  ## all processes, with embedded database and broker, 
 # The pure ones first; the others start databases, brokers and whole houses, so each has the machine to itself.
 test: setup lint  ## lint, web tests, then all Python tests
 	scripts/with-node npm --prefix web test
-	$(BIN)/pytest tests/unit
-	$(BIN)/pytest --ignore tests/unit
+	$(BIN)/pytest tests/unit tests/integration tests/migration --numprocesses 2 --dist loadfile
+	$(BIN)/pytest tests/acceptance tests/web
 
 lint: $(PYTHON_READY) $(WEB_READY)  ## format, style, types, import order
 	$(BIN)/ruff format --check .

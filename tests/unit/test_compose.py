@@ -112,7 +112,7 @@ def test_no_password_has_a_default_and_one_program_makes_them_all() -> None:
     assert all(re.fullmatch("[0-9a-f]{48}", password) for password in passwords.values())
 
 
-@pytest.mark.parametrize("name", NEEDS.keys() - {"migrate", "doorkeeper"})
+@pytest.mark.parametrize("name", sorted(NEEDS.keys() - {"migrate", "doorkeeper"}))
 def test_health_is_asked_at_readyz_where_it_is_answered(name: str) -> None:
     environment = OURS[name]["environment"]
     port = environment["CAREBED_HTTP_PORT" if name == "api" else "CAREBED_HEALTH_PORT"]
