@@ -101,8 +101,9 @@ class Night(RuleBasedStateMachine):
             return
         events = len(self.case.events)
         before = (self.case.due_at, self.case.state, self.case.step)
-        # Decline is the one move that an active responder cannot repeat into; every move repeated changes nothing.
-        if move is not lifecycle.hand_back or who in self.case.answers:
+        # A desk that hands back leaves no answer to tell a repeat by; there the event log does (alerts.moves).
+        answer = self.case.answers.get(who)
+        if move is not lifecycle.hand_back or (answer and answer.state is ResponseState.HANDED_BACK):
             move(self.case, self.now, who, BY_HAND)
             assert len(self.case.events) == events, "repeating one's own move is no event"
             assert (self.case.due_at, self.case.state, self.case.step) == before
