@@ -86,6 +86,8 @@ class Hub:
         self._wake = asyncio.Event()
         self._cursor = 0
         self._following = False
+        self._closed = False
+        self._cycled_at = 0.0
         self._calls_under_way: dict[UUID, UUID] = {}  # notification -> staff; pushed and not yet marked
         self._written: set[UUID] = set()
 
@@ -122,6 +124,7 @@ class Hub:
 
     def close(self) -> None:
         """End every stream, now and from now on: the process stops."""
+        self._closed = True
         self._following = False
         self._end_all("stopping")
 
@@ -133,11 +136,11 @@ class Hub:
                     listening = asyncio.Event()
                     group.create_task(self._listen(listening))
                     group.create_task(self._follow(listening))
+                    group.create_task(self._watch())
             except* (SQLAlchemyError, DatabaseError, OSError, TimeoutError) as lost:
                 log.warning("live_lost_database", error=type(lost.exceptions[0]).__name__)
             finally:
-                self._following = False
-                self._end_all("database")
+                self._lose()
             await asyncio.sleep(_RETRY_S)
 
     async def _listen(self, listening: asyncio.Event) -> None:
@@ -153,16 +156,26 @@ class Hub:
         async with asyncio.timeout(READ_TIMEOUT_S):
             await listening.wait()
         self._cursor = await self._last()
-        self._following = True
-        checked_at = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        checked_at = loop.time()
         while True:
             self._wake.clear()
             more = await self._cycle()
-            if asyncio.get_running_loop().time() - checked_at >= RECHECK_S:
+            self._cycled_at = loop.time()
+            self._following = not self._closed
+            if loop.time() - checked_at >= RECHECK_S:
                 await self._recheck()
-                checked_at = asyncio.get_running_loop().time()
+                checked_at = loop.time()
             if not more:
                 await self._pause()
+
+    async def _watch(self) -> None:
+        """A database that hangs does not even let a read be cancelled: end the streams without waiting for it."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(READ_TIMEOUT_S / 10)
+            if self._following and loop.time() - self._cycled_at > READ_TIMEOUT_S + TICK_S:
+                self._lose()
 
     async def _pause(self) -> None:
         try:
@@ -245,6 +258,11 @@ class Hub:
     def _end(self, subscriber: Subscriber, reason: str) -> None:
         ENDED.labels(reason).inc()
         subscriber.end(reason)
+
+    def _lose(self) -> None:
+        """What the streams show can no longer be vouched for."""
+        self._following = False
+        self._end_all("database")
 
     def _end_all(self, why: str) -> None:
         """Without a word to the clients: their boards must turn red until they are connected again."""

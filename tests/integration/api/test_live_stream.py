@@ -265,6 +265,46 @@ async def test_a_lost_database_ends_every_stream_without_a_word_and_a_new_one_re
         assert (await stream.until("alarm")).data["state"] == "acknowledged"
 
 
+async def test_a_database_that_hangs_ends_every_stream_as_well(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "READ_TIMEOUT_S", 0.5)
+    operator = await service.person("operator")
+    alarm = await service.raised()
+    async with operator.live() as stream:
+        await _opened(stream)
+        with psycopg.connect(service.urls.owner) as conn:
+            conn.execute("LOCK TABLE alarm_event IN ACCESS EXCLUSIVE MODE")
+            assert await stream.next(5) is None
+            assert service.hub.ready() is not None
+            assert (await operator.get("/live")).status_code == 503
+    await until(lambda: service.hub.ready() is None)
+    async with operator.live() as stream:
+        assert [item["id"] for item in (await _opened(stream)).data["items"]] == [alarm]
+
+
+async def test_a_read_that_cannot_even_be_cancelled_holds_no_stream_up(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "READ_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(hub_module, "TICK_S", 0.1)
+    operator = await service.person("operator")
+    thaw = asyncio.Event()
+    cycle = service.hub._cycle
+
+    async def frozen() -> bool:
+        await thaw.wait()
+        return await cycle()
+
+    async with operator.live() as stream:
+        await _opened(stream)
+        monkeypatch.setattr(service.hub, "_cycle", frozen)
+        assert await stream.next(5) is None
+    assert service.hub.ready() is not None
+    thaw.set()
+    await until(lambda: service.hub.ready() is None)
+
+
 async def test_while_the_log_is_not_followed_nobody_gets_a_stream(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
