@@ -7,7 +7,6 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 _NOT_BUILT = (
     "The web application is not built yet: run `make setup`. The API is at /api/v1, described by /openapi.json.\n"
@@ -21,9 +20,6 @@ class _Assets(StaticFiles):
         response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
         response.headers["cache-control"] = "public, max-age=31536000, immutable"
         return response
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        return await super().get_response(path, scope)
 
 
 def web_routes(directory: Path) -> list[BaseRoute]:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import socket
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,23 @@ from registry.seed import DemoCredentials
 from visits.visit import record_arrival, record_departure
 
 PATIENCE_S = 10.0
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """A database with the demo district, to be cloned."""
+
+    server: Any
+    urls: DatabaseUrls
+    credentials: DemoCredentials
+
+    def clone(self) -> DatabaseUrls:
+        """A copy for one test."""
+        name, template = f"t{uuid.uuid4().hex}", self.urls.admin.rsplit("/", 1)[1]
+        with psycopg.connect(self.server.embedded.urls().admin, autocommit=True) as conn:
+            conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER carebed_owner STRATEGY file_copy')
+        urls: DatabaseUrls = self.server.embedded.urls(name)
+        return urls
 
 
 @dataclass
@@ -200,6 +218,7 @@ class Service:
             await self._is_problem(answer)
         elif answer.headers.get("content-type") == "application/json":
             await answer.aread()
+            _times_are_utc(answer.json())
             self._validate(documented["content"]["application/json"]["schema"], answer.json())
 
     def _operation(self, method: str, path: str) -> tuple[str, dict[str, Any]] | None:
@@ -220,6 +239,19 @@ class Service:
     def _validate(self, schema: dict[str, Any], value: Any) -> None:
         whole = {**schema, "components": self.document["components"]}
         Draft202012Validator(whole, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(value)
+
+
+def _times_are_utc(value: Any) -> None:
+    """RFC 3339, UTC, milliseconds: wherever a key names a time."""
+    if isinstance(value, list):
+        for one in value:
+            _times_are_utc(one)
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            if isinstance(one, str) and (key.endswith("_at") or key in ("server_time", "at", "device_time")):
+                assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", one), (key, one)
+            elif key != "data":
+                _times_are_utc(one)
 
 
 @asynccontextmanager

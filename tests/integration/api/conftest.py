@@ -1,34 +1,14 @@
 """The API on a real database and a real socket, with the demo district in it."""
 
-import uuid
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
-from api_service import Service, running
+from api_service import Seeded, Service, running
 
 from carebed.embedded.postgres import DatabaseUrls
-from registry.seed import DemoCredentials, seed_demo
-
-
-@dataclass(frozen=True)
-class Seeded:
-    """A database with the demo district, to be cloned."""
-
-    server: Any
-    urls: DatabaseUrls
-    credentials: DemoCredentials
-
-    def clone(self) -> DatabaseUrls:
-        """A copy for one test."""
-        name, template = f"t{uuid.uuid4().hex}", self.urls.admin.rsplit("/", 1)[1]
-        with psycopg.connect(self.server.embedded.urls().admin, autocommit=True) as conn:
-            conn.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" OWNER carebed_owner STRATEGY file_copy')
-        urls: DatabaseUrls = self.server.embedded.urls(name)
-        return urls
+from registry.seed import seed_demo
 
 
 @pytest.fixture(scope="session")

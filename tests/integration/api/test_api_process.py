@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
-from conftest import Seeded
+from api_service import Seeded
 
 from carebed.embedded.postgres import DatabaseUrls
 
