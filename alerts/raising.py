@@ -109,7 +109,9 @@ _OPEN_AT_HOME = text("""
 """)
 
 # The highest desk in the tree answers for the platform itself.
-_PLATFORM_DESK = text("SELECT id, area_code FROM station ORDER BY length(area_prefix(area_code)), id LIMIT 1")
+_PLATFORM_DESK = text("""
+    SELECT id, area_code FROM station ORDER BY length(area_prefix(area_code)), area_code, id LIMIT 1
+""")
 
 
 async def raise_alarms(

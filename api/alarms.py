@@ -16,7 +16,7 @@ from api.body import CallByHand
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
-from api.scope import DESK, Caller
+from api.scope import DESK, Caller, PartsOf
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
 
@@ -108,14 +108,15 @@ async def events(
     response_class=JSONResponse,
     responses=answers(400, 401, 403, 404, 413, 415, 422, ok={201: ("The alarm.", "application/json", example.ALARM)}),
 )
-async def raise_(call: Caller, body: CallByHand, key: Key = None) -> Response:
+async def raise_(call: Caller, parts: PartsOf, body: CallByHand, key: Key = None) -> Response:
     call.allow(DESK, "raise alarms")
     staff = call.principal.id
 
     async def work() -> Answer:
         alarm_id = await raise_by_hand(
-            call.conn, staff_id=staff, home_id=body.home, kind=body.kind, note=body.note, at=body.at
-        )
+            call.conn, staff_id=staff, home_id=body.home, kind=body.kind, note=body.note, at=body.at,
+            channels=parts.hooks.channels,
+        )  # fmt: skip
         return Answer(201, (await the_alarm(call.conn, alarm_id)).json)
 
     return await once(call.conn, staff, key, digest_of("POST", "/alarms", body), work)

@@ -19,7 +19,7 @@ clock_shift = Table(
     Column("shift", Interval, nullable=False, server_default=text("'0'")),
     Column("shiftable", Boolean, nullable=False, server_default=text("false")),
     # Real time of the last shift: what a shift made due has waited only since then.
-    Column("shifted_at", DateTime(timezone=True), nullable=False, server_default=text("'-infinity'")),
+    Column("shifted_at", DateTime(timezone=True), nullable=False, server_default=text("'epoch'")),
     comment="how far the database clock is ahead of real time; zero in production",
 )
 

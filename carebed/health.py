@@ -63,12 +63,19 @@ class QuietServer(uvicorn.Server):
         yield
 
 
+def _own_routes(checks: Mapping[str, Check]) -> list[Route]:
+    """On a listener of its own the bare address answers like /readyz: the ready file names it."""
+    routes = health_routes(checks)
+    ready = next(route for route in routes if route.path == "/readyz")
+    return [Route("/", ready.endpoint), *routes]
+
+
 async def serve_health(host: str, port: int, checks: Mapping[str, Check]) -> None:
     """Serve the health routes until cancelled; with port 0 just wait."""
     if port == 0:
         await asyncio.Event().wait()
     config = uvicorn.Config(
-        Starlette(routes=health_routes(checks)), host=host, port=port, log_level="warning", access_log=False,
+        Starlette(routes=_own_routes(checks)), host=host, port=port, log_level="warning", access_log=False,
         lifespan="off", timeout_graceful_shutdown=1,
     )  # fmt: skip
     await QuietServer(config).serve()

@@ -31,7 +31,7 @@ def upgrade() -> None:
             id smallint NOT NULL CONSTRAINT pk_clock_shift PRIMARY KEY CONSTRAINT ck_clock_shift_one_row CHECK (id = 1),
             shift interval NOT NULL DEFAULT '0',
             shiftable boolean NOT NULL DEFAULT false,
-            shifted_at timestamptz NOT NULL DEFAULT '-infinity'
+            shifted_at timestamptz NOT NULL DEFAULT 'epoch'
         )
     """)
     op.execute("COMMENT ON TABLE clock_shift IS 'how far the database clock is ahead of real time; zero in production'")

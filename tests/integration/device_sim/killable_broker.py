@@ -4,13 +4,13 @@ import asyncio
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import aiomqtt
 
+from carebed.embedded.ports import free_port
 from gateway.wire import Receipt, Status, Topic, decode, parse_topic
 
 
@@ -20,9 +20,7 @@ class KillableBroker:
     host = "127.0.0.1"
 
     def __init__(self, directory: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind((self.host, 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self._config = directory / "mosquitto.conf"
         self._config.write_text(
             f"listener {self.port} {self.host}\nallow_anonymous true\nuse_username_as_clientid true\nuser root\n"

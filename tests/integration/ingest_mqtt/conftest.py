@@ -1,7 +1,9 @@
 """A broker for every test."""
 
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
+from tempfile import gettempdir
 
 import pytest
 from session_broker import Broker
@@ -10,7 +12,7 @@ from session_broker import Broker
 @pytest.fixture
 def broker_directory(tmp_path: Path) -> Path:
     """Reachable for the account that Mosquitto changes to."""
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
+    for parent in takewhile(lambda parent: parent != Path(gettempdir()), [tmp_path, *tmp_path.parents]):
         parent.chmod(0o755)
     directory = tmp_path / "broker"
     directory.mkdir()

@@ -10,22 +10,17 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from carebed.embedded.ports import free_port
 from ingest.mqtt import Incoming, Intake, Session
 
 PASSWORD = "open-sesame"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Broker:
     """One Mosquitto with its directory, on a random port."""
 
     def __init__(self, directory: Path, access: str = "allow_anonymous true") -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         directory.chmod(0o777)  # Mosquitto gives up root
