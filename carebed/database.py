@@ -50,6 +50,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            hide_parameters=True,  # an error's text goes into logs; bound values may be names and notes
             connect_args={
                 "application_name": application,
                 "options": connection_options(),

@@ -33,6 +33,7 @@ _PARTITION_EXISTS = text("SELECT to_regclass(:name) IS NOT NULL")
 # A day whose rows are in the default partition already cannot get one of its own any more; they stay where they are.
 _DEFAULT_HAS = text("SELECT EXISTS (SELECT FROM reading_default WHERE time >= :first AND time < :next)")
 _PRUNE_INBOX = text("DELETE FROM inbox WHERE received_at < :before")
+_PRUNE_SESSIONS = text("DELETE FROM staff_session WHERE refresh_expires_at < clock_timestamp()")
 _PRUNE_ANSWERS = text("DELETE FROM idempotency WHERE created_at < :before")
 
 
@@ -73,6 +74,7 @@ async def prune(database: Database) -> None:
     async with database.transaction() as conn:
         now = await clock_now(conn)
         await conn.execute(_PRUNE_INBOX, {"before": now - _INBOX_KEPT})
+        await conn.execute(_PRUNE_SESSIONS)
         await conn.execute(_PRUNE_ANSWERS, {"before": now - timedelta(days=1)})
 
 
