@@ -79,18 +79,12 @@ class Outbox:
         return {
             "outbox-life-critical": self._loop(life_critical=True),
             "outbox": self._loop(life_critical=False),
-            "outbox-wake": self._listen(),
+            "outbox-wake": self._database.wake_on(CHANNEL, self._wake),
         }
 
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async for _ in self._database.listen(CHANNEL):
-                    for wake in self._wakes.values():
-                        wake.set()
-            except (LostConnection, OSError) as error:
-                log.warning("outbox_listen_lost", error=type(error).__name__)
-            await asyncio.sleep(_TICK_S)
+    def _wake(self) -> None:
+        for wake in self._wakes.values():
+            wake.set()
 
     async def _loop(self, *, life_critical: bool) -> None:
         """Keep the slots of one class busy; a slot that gets free wakes the loop, like a new message does."""

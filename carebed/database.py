@@ -4,6 +4,7 @@ Only the edge commits: whoever opens `Database.transaction()` owns the commit; e
 connection as an argument and never commits.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -12,6 +13,10 @@ import psycopg
 from psycopg import AsyncConnection as PsycopgConnection
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from carebed.logs import get_logger
+
+log = get_logger()
 
 #: The tables of all rooms. Fixed constraint names keep migrations and `alembic check` stable.
 metadata = MetaData(
@@ -27,6 +32,7 @@ metadata = MetaData(
 # Nothing on the way of an alarm may wait for ever on a lock or a statement.
 _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
+_LISTEN_AGAIN_S = 1.0
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -84,6 +90,18 @@ class Database:
                 ready()
             async for note in conn.notifies():
                 yield note.channel, note.payload
+
+    async def wake_on(self, channel: str, wake: Callable[[], object]) -> None:
+        """A named task: call `wake` at every NOTIFY, whenever listening has begun (something may have been missed), and
+        whenever the line is lost; tried again every second for ever, while the caller's own tick does the work."""
+        while True:
+            try:
+                async for _ in self.listen(channel, ready=wake):
+                    wake()
+            except (psycopg.Error, OSError) as error:
+                log.warning("listen_lost", channel=channel, error=type(error).__name__)
+            wake()
+            await asyncio.sleep(_LISTEN_AGAIN_S)
 
     async def close(self) -> None:
         """Close every pooled connection."""

@@ -105,19 +105,12 @@ class Engine:
             "deadlines-life-critical": self._loop(life_critical=True),
             "deadlines": self._loop(life_critical=False),
             "deadlines-put-back": self._retry_loop(),
-            "deadlines-wake": self._listen(),
+            "deadlines-wake": self._database.wake_on(CHANNEL, self._wake),
         }
 
-    async def _listen(self) -> None:
-        """Turn NOTIFY into wake-ups; while the line is lost the tick does the work."""
-        while True:
-            try:
-                async for _ in self._database.listen(CHANNEL):
-                    for event in self._wakes.values():
-                        event.set()
-            except (LostConnection, OSError) as error:
-                log.warning("deadline_listen_lost", error=type(error).__name__)
-            await asyncio.sleep(TICK_S)
+    def _wake(self) -> None:
+        for event in self._wakes.values():
+            event.set()
 
     async def _loop(self, *, life_critical: bool) -> None:
         wake = self._wakes[life_critical]

@@ -4,12 +4,10 @@ Loaded by batch and on demand, so that a restart costs nothing and a newly paire
 what is not known is looked up every time.
 """
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg import Error as LostConnection
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -117,14 +115,7 @@ class Who:
 
     async def follow(self) -> None:
         """A named task: forget on every change of the registry, and whenever the line was lost."""
-        while True:
-            try:
-                async for _ in self._database.listen(CHANNEL, ready=self.forget):
-                    self.forget()
-            except (LostConnection, OSError) as error:
-                log.warning("registry_listen_lost", error=type(error).__name__)
-            self.forget()
-            await asyncio.sleep(1.0)
+        await self._database.wake_on(CHANNEL, self.forget)
 
 
 async def _look_up(conn: AsyncConnection, facts: Facts, gateways: set[str], devices: set[str]) -> None:
