@@ -7,7 +7,7 @@ import { useWords } from "../i18n/language";
 import { AlarmList } from "./AlarmList";
 import { isUnanswered, type Alarm } from "./alarm";
 import type { Board } from "./board";
-import { selectedAlarm } from "./board-state";
+import { alarmOf, selectedAlarm } from "./board-state";
 import { openAlarms } from "./book";
 import { CommentDialog } from "./CommentDialog";
 import { Details } from "./Details";
@@ -45,12 +45,17 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
     if (action.kind === "unanswered") return board.selectUnanswered();
     if (action.kind === "tabs") return board.show(board.get().tab === "open" ? "closed" : "open");
     if (action.kind === "raise") return canRaise ? setOpen({ kind: "raise" }) : undefined;
-    const alarm = selectedAlarm(board.get());
-    if (!alarm || board.get().underWay.has(alarm.id)) return;
-    if (action.kind === "responder") return board.nextResponder(alarm);
-    const permitted = permittedMoves(alarm, board.me, board.responderFor(alarm));
-    if (permitted.includes(action.move)) ask(alarm, action.move);
-    else board.refuse(alarm.id, action.move);
+    const id = selectedAlarm(board.get())?.id;
+    if (id === undefined) return;
+    if (action.kind === "move" && board.get().underWay.get(id) === action.move) return; // pressed twice
+    board.afterMove(id, () => {
+      const alarm = alarmOf(board.get(), id);
+      if (!alarm) return;
+      if (action.kind === "responder") return board.nextResponder(alarm);
+      const permitted = permittedMoves(alarm, board.me, board.responderFor(alarm));
+      if (permitted.includes(action.move)) ask(alarm, action.move);
+      else board.refuse(alarm.id, action.move);
+    });
   });
 
   const close = (): void => setOpen(null);

@@ -124,6 +124,34 @@ describe("the board", () => {
     expect(board.get().underWay.size).toBe(0);
   });
 
+  it("keeps the last key pressed while a move is under way until that is done", async () => {
+    open(exampleAlarm());
+    let answer: (alarm: unknown) => void = () => undefined;
+    answers.set("/alarms/a1/accept", () => new Promise((resolve) => (answer = resolve)));
+    const first = board.move(exampleAlarm(), "accept");
+    const acted: string[] = [];
+    board.afterMove("a1", () => acted.push("left out"));
+    board.afterMove("a1", () => acted.push(`${selectedAlarm(board.get())?.version}`));
+    expect(acted).toEqual([]);
+    answer(exampleAlarm({ version: 2, state: "acknowledged" }));
+    await first;
+    expect(acted).toEqual(["2"]);
+    board.afterMove("a1", () => acted.push("at once"));
+    expect(acted).toEqual(["2", "at once"]);
+  });
+
+  it("drops what was to follow a move that failed", async () => {
+    open(exampleAlarm());
+    answers.set("/alarms/a1/accept", () => new Refused(403, { detail: "No." }));
+    const first = board.move(exampleAlarm(), "accept");
+    const acted: string[] = [];
+    board.afterMove("a1", () => acted.push("followed"));
+    await first;
+    answers.set("/alarms/a1/decline", () => exampleAlarm({ version: 2 }));
+    await board.move(exampleAlarm(), "decline");
+    expect(acted).toEqual([]);
+  });
+
   it("never shows a refused move as done, and takes over the state that a conflict brings", async () => {
     open(exampleAlarm());
     answers.set("/alarms/a1/escalate", () => new Refused(403, { detail: "No." }));

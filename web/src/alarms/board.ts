@@ -21,6 +21,8 @@ export class Board extends Store<BoardState> {
   readonly #monotonicMs: () => number;
   /** The last click on each alarm, for sending it again. */
   readonly #attempts = new Map<string, Attempt>();
+  /** What was asked for while a move on that alarm was under way: the last word counts. */
+  readonly #next = new Map<string, () => void>();
 
   constructor(api: Api, me: Me, clock: ServerClock, monotonicMs: () => number = () => performance.now()) {
     super(START);
@@ -152,6 +154,15 @@ export class Board extends Store<BoardState> {
     return this.#perform({ alarm: alarm.id, move, key: newKey(), body });
   }
 
+  /**
+   * Acts now, or once the move under way on this alarm is done: whoever knows the keys types faster than the line
+   * answers. A move that fails takes what was to follow with it.
+   */
+  afterMove(alarm: string, act: () => void): void {
+    if (this.get().underWay.has(alarm)) this.#next.set(alarm, act);
+    else act();
+  }
+
   /** The same click again, under the same key. */
   async retry(alarm: string): Promise<void> {
     const attempt = this.#attempts.get(alarm);
@@ -208,6 +219,9 @@ export class Board extends Store<BoardState> {
       this.#settle(attempt, result);
     } finally {
       this.#change({ underWay: withoutKey(this.get().underWay, id) });
+      const next = this.#next.get(id);
+      this.#next.delete(id);
+      if (!this.get().trouble.has(id)) next?.();
     }
   }
 
