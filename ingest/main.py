@@ -2,17 +2,20 @@
 
 import json
 import ssl
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 from alerts.channels import channels
 from carebed.database import Database
 from carebed.errors import SettingsError
-from carebed.health import serve_health
+from carebed.health import Check, serve_health
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from gateway.lanes import Lane
 from gateway.topics import GROUPS, STRAY_FILTER, alarm_filters, reading_filters
 from ingest.alarm_lane import AlarmLane
+from ingest.last_resort import LastResort
 from ingest.metrics import watch_intake
 from ingest.mqtt import Intake, Session
 from ingest.reading_lane import ReadingLane
@@ -62,6 +65,13 @@ async def run(settings: Settings, lane: Lane) -> None:
         linger_ms=0 if lane is Lane.ALARM else settings.batch_linger_ms, max_pending=settings.pending_messages,
     )  # fmt: skip
     worker = Worker(database, intake, processor)
+    checks: dict[str, Check] = {"ingest": worker.ready}
+    watch: dict[str, Coroutine[Any, Any, None]] = {}
+    if lane is Lane.ALARM and settings.last_resort_file is not None:
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret is not None else None
+        last_resort = LastResort(intake, settings.last_resort_file, secret)
+        checks["last_resort"] = last_resort.ready
+        watch["last-resort"] = last_resort.run()
     sentinels = [(group, session) for group, session in sessions if group]
     try:
         async with intake:
@@ -73,7 +83,8 @@ async def run(settings: Settings, lane: Lane) -> None:
                     ),
                     "registry": who.follow(),
                     "metrics": watch_intake(intake, str(lane)),
-                    "health": serve_health(settings.health_host, settings.health_port, {"ingest": worker.ready}),
+                    "health": serve_health(settings.health_host, settings.health_port, checks),
+                    **watch,
                 }
             )
     finally:

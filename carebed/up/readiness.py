@@ -7,12 +7,15 @@ from collections.abc import Mapping
 import httpx
 
 from carebed.errors import StartError
+from carebed.up.console import say
 from carebed.up.keeper import Keeper
 from carebed.up.programs import Program
 
 _PATIENCE_S = 60.0
 # What the CLI ends with when a setting is wrong or something is missing: waiting longer does not help.
 _WILL_NOT_START = 2
+# What a person has to mend, and no reason to keep a house shut whose alarms would work.
+_WARNINGS = frozenset({"last_resort"})
 
 
 async def all_ready(programs: Mapping[Program, Keeper]) -> None:
@@ -24,10 +27,12 @@ async def all_ready(programs: Mapping[Program, Keeper]) -> None:
         while waiting:
             for program, keeper in list(waiting.items()):
                 reason = await _reason(client, program)
-                if reason is None:
+                if reason is None or reason.keys() <= _WARNINGS:
+                    for warning in (reason or {}).values():
+                        say(f"  WARNING: {warning}")
                     del waiting[program]
                     continue
-                reasons[program.name] = reason
+                reasons[program.name] = "; ".join(reason.values())
                 if keeper.child is not None and keeper.child.returncode == _WILL_NOT_START:
                     raise StartError(_sentence(program, keeper, "it refused to start"))
             if waiting and time.monotonic() - began > _PATIENCE_S:
@@ -36,12 +41,16 @@ async def all_ready(programs: Mapping[Program, Keeper]) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _reason(client: httpx.AsyncClient, program: Program) -> str | None:
+async def _reason(client: httpx.AsyncClient, program: Program) -> dict[str, str] | None:
+    """None when it is ready; otherwise check -> why not."""
     try:
         answer = await client.get(program.health_url + "/readyz")
-    except httpx.HTTPError:
-        return "it does not answer"
-    return None if answer.status_code == httpx.codes.OK else answer.text[:500]
+        if answer.status_code == httpx.codes.OK:
+            return None
+        reasons: dict[str, str] = answer.json()["reasons"]
+    except (httpx.HTTPError, ValueError, KeyError):
+        return {"": "it does not answer"}
+    return reasons
 
 
 def _sentence(program: Program, keeper: Keeper, reason: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from time import monotonic
 from typing import Self
 
@@ -30,6 +30,8 @@ class Intake:
         self.pending = 0
         """Messages received, not yet acknowledged."""
         self.pending_bytes = 0
+        self.acked_monotonic = monotonic()
+        """When a batch was acknowledged last: `time.monotonic()`, at first that of the beginning."""
         self._max_batch = max_batch
         self._linger_s = linger_ms / 1000
         self._bounds = Bounds(Load(max_pending, max_pending_bytes), len(self.sessions))
@@ -89,6 +91,7 @@ class Intake:
         the broker sends them again.
         """
         batch.acknowledged = True
+        self.acked_monotonic = monotonic()
         while self._outstanding and self._outstanding[0].acknowledged:
             for part in self._outstanding.popleft().parts:
                 part.session.acknowledge(part.generation, part.packet_ids)
@@ -112,6 +115,13 @@ class Intake:
         oldest = [batch.oldest_monotonic for batch in self._outstanding]
         oldest += [session.queue[0].received_monotonic for session in self.sessions if session.queue]
         return monotonic() - min(oldest) if oldest else 0.0
+
+    def waiting(self) -> Iterator[Incoming]:
+        """Everything received and not yet acknowledged: at most what the bounds allow, so not for every day."""
+        for batch in self._outstanding:
+            yield from batch.messages
+        for session in self.sessions:
+            yield from session.queue
 
     # What sessions report
 

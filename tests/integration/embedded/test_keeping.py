@@ -27,7 +27,7 @@ class Health(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(503)
         self.end_headers()
-        self.wfile.write(b'{"reasons": {"broker": "no connection"}}')
+        self.wfile.write(sys.argv[2].encode())
 
     def log_message(self, *_):
         pass
@@ -87,10 +87,20 @@ async def test_a_process_that_is_not_ready_is_named_with_its_reason_and_log(
 ) -> None:
     monkeypatch.setattr(readiness, "_PATIENCE_S", 1.0)
     port = free_port()
-    async with _kept(tmp_path, sys.executable, "-c", _UNREADY, str(port)) as keeper:
+    reasons = '{"reasons": {"last_resort": "no file", "broker": "no connection"}}'
+    async with _kept(tmp_path, sys.executable, "-c", _UNREADY, str(port), reasons) as keeper:
         await _until(lambda: "starting up" in (tmp_path / "process.log").read_text())
         with pytest.raises(StartError, match=r"process alerts is not ready: .*no connection(.|\n)*starting up"):
             await all_ready({Program("alerts", (), (), port): keeper})
+
+
+async def test_a_last_resort_that_cannot_be_called_is_said_and_keeps_no_house_shut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    port, reasons = free_port(), '{"reasons": {"last_resort": "the file cannot be read"}}'
+    async with _kept(tmp_path, sys.executable, "-c", _UNREADY, str(port), reasons) as keeper:
+        await all_ready({Program("ingest-alarm", (), (), port): keeper})
+    assert "WARNING: the file cannot be read" in capsys.readouterr().out
 
 
 async def test_a_process_that_refuses_to_start_is_not_waited_for(tmp_path: Path) -> None:
