@@ -7,9 +7,10 @@ from alerts.outbox import Outbox
 from alerts.webhook import Webhook
 from carebed.database import Database
 from carebed.engine import Engine, Handler
-from carebed.health import serve_health
+from carebed.health import serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
+from ingest.metrics import WatermarkMetrics
 from ingest.silence import InactivityHandler, LagHandler, OfflineHandler, arm_lag_watch
 
 
@@ -28,13 +29,17 @@ async def run(settings: Settings) -> None:
     tasks = engine.tasks()
     tasks["lag-watch"] = arm_lag_watch(database)
     tasks["overdue-watch"] = lag.run()
+    # Here as well as in ingest: how far it is behind must also be seen when it is dead.
+    watermarks = WatermarkMetrics(database)
+    tasks["watermarks"] = watermarks.run()
     webhook: Webhook | None = None
     if settings.webhook_url and settings.webhook_secret:
         webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())
         tasks |= Outbox(database, webhook).tasks()
     tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
     try:
-        await run_tasks(tasks)
+        async with shown(watermarks):
+            await run_tasks(tasks)
     finally:
         if webhook is not None:
             await webhook.close()

@@ -34,6 +34,8 @@ _RETRY_FIRST_S = 1
 _RETRY_LONGEST_S = 60
 
 SENT = Counter("carebed_notifications_sent", "Attempts to hand a notification over", ["channel", "outcome"])
+for _outcome in ("delivered", "failed"):
+    SENT.labels("webhook", _outcome)  # 0 from the start, or the first failure would be no increase
 
 # Leases pending messages of one class, longest waiting first; another worker skips them until the lease ends.
 _LEASE = text("""

@@ -90,6 +90,8 @@ class Engine:
         self._process = process
         self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
         self._cycled_at: dict[bool, float] = {}
+        for kind in self._handlers:
+            FAILED.labels(kind)  # 0 from the start, or the first failure would be no increase
 
     def ready(self) -> str | None:
         """Readiness: every loop has finished a cycle within the last 5 s."""

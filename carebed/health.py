@@ -1,15 +1,17 @@
 """Health, readiness and metrics of every process, on a port of their own.
 
 `/healthz`: the event loop turns. `/readyz`: every named check passes, otherwise 503 with the reasons. `/metrics`:
-Prometheus. A check is a function that returns None when all is well, or a short reason without personal data.
+Prometheus, the checks among it, so that one rule can watch every process. A check is a function that returns None when
+all is well, or a short reason without personal data.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Gauge, generate_latest
+from prometheus_client.registry import Collector
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -18,6 +20,8 @@ from starlette.routing import Route
 Check = Callable[[], str | Awaitable[str | None] | None]
 
 _CHECK_TIMEOUT_S = 3.0
+
+READY = Gauge("carebed_ready", "1 where this check of `/readyz` passes, 0 where it does not", ["check"])
 
 
 async def failing(checks: Mapping[str, Check]) -> dict[str, str]:
@@ -49,9 +53,24 @@ def health_routes(checks: Mapping[str, Check]) -> list[Route]:
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     async def metrics(_request: Request) -> Response:
+        reasons = await failing(checks)
+        for name in checks:
+            READY.labels(name).set(name not in reasons)
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+@asynccontextmanager
+async def shown(*collectors: Collector) -> AsyncIterator[None]:
+    """These on this process's `/metrics` for as long as the block runs."""
+    for collector in collectors:
+        REGISTRY.register(collector)
+    try:
+        yield
+    finally:
+        for collector in collectors:
+            REGISTRY.unregister(collector)
 
 
 class QuietServer(uvicorn.Server):

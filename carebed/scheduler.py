@@ -14,9 +14,10 @@ from psycopg import Error as LostConnection
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from carebed.broker_watch import BrokerWatch
 from carebed.clock import now as clock_now
 from carebed.database import Database
-from carebed.health import serve_health
+from carebed.health import serve_health, shown
 from carebed.heartbeat import beat
 from carebed.logs import get_logger
 from carebed.settings import Settings
@@ -89,6 +90,10 @@ class Calendar:
         """Readiness: leading, or standing by for another leader."""
         return None if self._state in (None, "standing by") else self._state
 
+    def leading(self) -> bool:
+        """Whether this process has been elected."""
+        return self._state is None
+
     async def run(self) -> None:
         """A named task: wait to be elected, then run the calendar until the lock's connection is lost."""
         while True:
@@ -132,12 +137,15 @@ async def run(settings: Settings) -> None:
     """Run until SIGTERM; needs `CAREBED_OWNER_DATABASE_URL`, whose role may make partitions."""
     database = Database(settings.secret("owner_database_url"), application="carebed-scheduler", pool_size=2)
     calendar = Calendar(database)
+    broker = BrokerWatch(settings, calendar.leading)
     try:
-        await run_tasks(
-            {
-                "calendar": calendar.run(),
-                "health": serve_health(settings.health_host, settings.health_port, {"calendar": calendar.ready}),
-            }
-        )
+        async with shown(broker):
+            await run_tasks(
+                {
+                    "calendar": calendar.run(),
+                    "broker": broker.run(),
+                    "health": serve_health(settings.health_host, settings.health_port, {"calendar": calendar.ready}),
+                }
+            )
     finally:
         await database.close()

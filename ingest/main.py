@@ -9,15 +9,16 @@ from typing import Any
 from alerts.channels import channels
 from carebed.database import Database
 from carebed.errors import SettingsError
-from carebed.health import Check, serve_health
+from carebed.health import Check, serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from gateway.lanes import Lane
 from gateway.topics import GROUPS, STRAY_FILTER, alarm_filters, reading_filters
 from ingest.alarm_lane import AlarmLane
 from ingest.last_resort import LastResort
-from ingest.metrics import watch_intake
+from ingest.metrics import IntakeMetrics, WatermarkMetrics
 from ingest.mqtt import Intake, Session
+from ingest.quarantine import expect
 from ingest.reading_lane import ReadingLane
 from ingest.watermark import publish_sentinels
 from ingest.who import Who
@@ -73,8 +74,10 @@ async def run(settings: Settings, lane: Lane) -> None:
         checks["last_resort"] = last_resort.ready
         watch["last-resort"] = last_resort.run()
     sentinels = [(group, session) for group, session in sessions if group]
+    watermarks = WatermarkMetrics(database)
+    expect(lane)
     try:
-        async with intake:
+        async with intake, shown(IntakeMetrics(intake, str(lane)), watermarks):
             await run_tasks(
                 {
                     "worker": worker.run(),
@@ -82,7 +85,7 @@ async def run(settings: Settings, lane: Lane) -> None:
                         database, Lane.ALARM if lane is Lane.ALARM else Lane.HEALTH, sentinels
                     ),
                     "registry": who.follow(),
-                    "metrics": watch_intake(intake, str(lane)),
+                    "watermarks": watermarks.run(),
                     "health": serve_health(settings.health_host, settings.health_port, checks),
                     **watch,
                 }

@@ -50,6 +50,12 @@ _MOVE = text("""
 
 _CLOCKS = text("SELECT carebed_now(), statement_timestamp()")
 
+# Real age of each newest sentinel, whatever the database clock was shifted by.
+_AGES = text("""
+    SELECT lane, to_hex(CAST(shard_group AS integer)), extract(epoch FROM statement_timestamp() - committed_at)::float8
+    FROM watermark
+""")
+
 _OLDEST = text("SELECT count(*), min(stamp) FROM watermark")
 
 
@@ -102,6 +108,11 @@ async def oldest_watermark(conn: AsyncConnection) -> tuple[int, datetime | None]
     """How many lane groups have a watermark, and the oldest of them."""
     groups, oldest = (await conn.execute(_OLDEST)).one()
     return groups, oldest
+
+
+async def read_ages(conn: AsyncConnection) -> dict[tuple[str, str], float]:
+    """(lane, group as hex digit) -> seconds since its newest committed sentinel was published; real time."""
+    return {(row[0], row[1]): max(0.0, row[2]) for row in await conn.execute(_AGES)}
 
 
 async def publish_sentinels(database: Database, lane: Lane, sessions: Sequence[tuple[str, Session]]) -> None:

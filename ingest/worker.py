@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from prometheus_client import Gauge, Histogram
+from prometheus_client import Histogram
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.clock import now as clock_now
@@ -34,7 +34,6 @@ _REFUSED_TRIES = 2
 
 BATCH = Histogram("carebed_ingest_batch_messages", "Messages per batch", ["lane"], buckets=(1, 10, 100, 1000, 5000))
 COMMIT = Histogram("carebed_ingest_batch_seconds", "Transaction of a batch", ["lane"])
-OLDEST = Gauge("carebed_ingest_oldest_unacked_seconds", "Age of the oldest message not yet acknowledged", ["lane"])
 
 
 class Answer(Protocol):
@@ -68,7 +67,7 @@ class Worker:
         self._processor = processor
         self._trouble: str | None = None
         lane = str(processor.lane)
-        self._batch, self._commit, self._oldest = BATCH.labels(lane), COMMIT.labels(lane), OLDEST.labels(lane)
+        self._batch, self._commit = BATCH.labels(lane), COMMIT.labels(lane)
 
     def ready(self) -> str | None:
         """Readiness: connected to the broker, and no batch is waiting for the database."""
@@ -82,7 +81,6 @@ class Worker:
             self._intake.ack(batch)
             for answer in answers:
                 _send(answer)
-            self._oldest.set(self._intake.oldest_unacked_s)
 
     async def _store(self, messages: Sequence[Incoming]) -> list[Answer]:
         """Commit these messages, however long it takes; what is to be sent afterwards."""

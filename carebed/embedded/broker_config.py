@@ -10,6 +10,16 @@ from collections.abc import Iterator
 GROUPS = "0123456789abcdef"
 LANES = ("alarm", "reading")
 STRAY = "ingest-alarm-stray"
+#: Reads what the broker says of itself, and nothing else (`carebed.broker_watch`).
+WATCH = "carebed-watch"
+
+#: The figures that it may read.
+BROKER_FIGURES = (
+    "$SYS/broker/publish/messages/dropped",
+    "$SYS/broker/store/messages/count",
+    "$SYS/broker/store/messages/bytes",
+    "$SYS/broker/clients/connected",
+)
 
 #: User names that no gateway may have: a gateway's id is its user name.
 RESERVED_PREFIXES = ("ingest-", "carebed-")
@@ -19,13 +29,18 @@ _MAX_PACKET_BYTES = 2 * 1024 * 1024
 
 
 def ingest_users() -> list[str]:
-    """Our own users: one for each lane and shard group, and one for alarms under a malformed shard."""
+    """The users of ingest: one for each lane and shard group, and one for alarms under a malformed shard."""
     return [*(f"ingest-{lane}-{group}" for lane in LANES for group in GROUPS), STRAY]
+
+
+def own_users() -> list[str]:
+    """All users of ours."""
+    return [*ingest_users(), WATCH]
 
 
 def access_list() -> str:
     """Who may read and write what. A gateway stays below its own name; ingest reads its group and writes receipts."""
-    return "\n".join([*_gateway_rules(), *_ingest_rules()]) + "\n"
+    return "\n".join([*_gateway_rules(), *_ingest_rules(), *_watch_rules()]) + "\n"
 
 
 def _gateway_rules() -> Iterator[str]:
@@ -51,6 +66,13 @@ def _rules(user: str, filters: list[str], sentinel_lane: str | None, group: str)
     yield "topic write carebed/v1/+/+/receipt/+"
     if sentinel_lane is not None:
         yield f"topic write carebed/v1/{group}0/carebed-sentinel/{sentinel_lane}/_"
+
+
+def _watch_rules() -> Iterator[str]:
+    yield ""
+    yield f"user {WATCH}"
+    for topic in BROKER_FIGURES:
+        yield f"topic read {topic}"
 
 
 def _shards(group: str) -> list[str]:
@@ -100,7 +122,7 @@ persistence_location {store}
 autosave_on_changes false
 autosave_interval 5
 
-# $SYS/broker/publish/messages/dropped is worth an alarm; nobody but the broker's own machine reads it.
+# What the broker says of itself; $SYS/broker/publish/messages/dropped is worth an alarm. Only carebed-watch reads it.
 sys_interval 10
 
 log_dest {log}

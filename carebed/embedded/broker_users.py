@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from carebed.embedded.broker_config import RESERVED_PREFIXES, ingest_users
+from carebed.embedded.broker_config import RESERVED_PREFIXES, own_users
 from carebed.embedded.datadir import read_json, write_atomically
 
 # Mosquitto's own: PBKDF2 with SHA-512, 101 rounds, 12 bytes of salt. Few rounds are fine for 144 random bits.
@@ -28,7 +28,7 @@ def password_hash(password: str) -> str:
 def own_passwords(path: Path) -> dict[str, str]:
     """Passwords of our own users, made once and kept in `path` (JSON, mode 0600)."""
     kept = {str(user): str(password) for user, password in read_json(path).items()}
-    missing = [user for user in ingest_users() if user not in kept]
+    missing = [user for user in own_users() if user not in kept]
     if missing:
         kept |= {user: secrets.token_urlsafe(24) for user in missing}
         write_atomically(path, json.dumps(kept, indent=2))

@@ -32,6 +32,8 @@ class Intake:
         self.pending_bytes = 0
         self.acked_monotonic = monotonic()
         """When a batch was acknowledged last: `time.monotonic()`, at first that of the beginning."""
+        self.max_pending = max_pending
+        self.max_pending_bytes = max_pending_bytes
         self._max_batch = max_batch
         self._linger_s = linger_ms / 1000
         self._bounds = Bounds(Load(max_pending, max_pending_bytes), len(self.sessions))

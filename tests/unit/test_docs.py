@@ -83,7 +83,8 @@ def test_variables_and_metrics_are_read_or_counted_somewhere(document: Path) -> 
     settings = {f"CAREBED_{field.upper()}" for field in Settings.model_fields}
     for name in re.findall(r"\bCAREBED_[A-Z_]*[A-Z]\b", document.read_text()):
         assert name in settings or f'"{name}"' in sources, f"{document.name}: {name}"
-    for name in re.findall(r"\bcarebed_[a-z_]*[a-z]\b", document.read_text()):
+    # Those of the MQTT sessions are put together from `Counters`; test_metrics_documented looks at them.
+    for name in re.findall(r"\bcarebed_(?!mqtt_)[a-z_]*[a-z]\b", document.read_text()):
         assert re.search(rf"\b{name.removesuffix('_total')}\b", sources), f"{document.name}: {name}"
 
 

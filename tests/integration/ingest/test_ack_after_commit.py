@@ -15,8 +15,6 @@ from ingest.worker import Worker
 class Hand:
     """Stands in for the intake: hands out one batch, and looks from outside what is committed at its ack."""
 
-    oldest_unacked_s = 0.0
-
     def __init__(self, pipeline: Pipeline, batch: Batch, counted: str) -> None:
         self._url = pipeline.admin_url
         self._line = pipeline.line

@@ -20,7 +20,6 @@ class Counter:
     batches: list[list[Incoming]]
     look: Callable[[], object]
     acked: list[object] = field(default_factory=list)
-    oldest_unacked_s: float = 0.0
     unready: str | None = None
 
     async def __aiter__(self) -> AsyncIterator[Batch]:
