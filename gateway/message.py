@@ -2,29 +2,37 @@
 
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from gateway.limits import MAX_ID_CHARACTERS, MAX_TYPE_CHARACTERS, MAX_UNIT_CHARACTERS
 from gateway.reason import Reason
 
 JsonObject = dict[str, Any]
 Value = float | bool | str | None
 
+if TYPE_CHECKING:
+    Time = datetime | None
+    Data = JsonObject
+else:  # what the decoder lets in: `gateway.settle` makes of it what is said above, in place
+    Time = Annotated[datetime, msgspec.Meta(tz=True)] | int | None
+    Data = JsonObject | None
+
 
 class Message(msgspec.Struct, gc=False, kw_only=True):
-    """A message that the database can keep.
+    """A message that the database can keep, with the strict types of the contract; keys it does not name are ignored.
 
     `time` is when it happened (aware, UTC), or None where the device gave none: the received time counts. Numbers in
     `value` are doubles; `unit` is UCUM where there is one; `data` is what is left (locations in WGS-84).
     """
 
-    id: str
-    time: datetime | None
-    type: str
+    id: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_ID_CHARACTERS)]
+    time: Time = None
+    type: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TYPE_CHARACTERS)]
     value: Value = None
-    unit: str | None = None
-    data: JsonObject = msgspec.field(default_factory=dict)
+    unit: Annotated[str, msgspec.Meta(max_length=MAX_UNIT_CHARACTERS)] | None = None
+    data: Data = msgspec.field(default_factory=dict)
 
 
 class Bad(msgspec.Struct, gc=False, kw_only=True):

@@ -4,15 +4,17 @@ The fast path is one strict typed decode; it takes everything that keeps the con
 object through `gateway.salvage`, so that a bad object spoils no other.
 """
 
+from typing import cast
+
 import msgspec
 
 from gateway.limits import MAX_OBJECTS, MAX_PAYLOAD_BYTES
 from gateway.message import Bad, Message
 from gateway.reason import Reason
 from gateway.salvage import salvage
-from gateway.wire_object import DECODE_ERRORS, WireObject, to_message
+from gateway.settle import DECODE_ERRORS, settle
 
-_decoder = msgspec.json.Decoder(WireObject | list[WireObject])
+_decoder = msgspec.json.Decoder(Message | list[Message])
 
 
 def decode(payload: bytes | bytearray | memoryview) -> list[Message | Bad]:
@@ -32,15 +34,10 @@ def decode(payload: bytes | bytearray | memoryview) -> list[Message | Bad]:
     # The only spelling of U+0000 in JSON; where it turns up (perhaps as harmless text) every string is looked at.
     if rb"\u0000" in raw:
         return salvage(raw)
-    if isinstance(decoded, WireObject):
-        single = to_message(decoded)
-        return [single] if isinstance(single, Message) else salvage(raw)
-    if len(decoded) > MAX_OBJECTS:
+    messages: list[Message] = [decoded] if isinstance(decoded, Message) else decoded
+    if len(messages) > MAX_OBJECTS:
         return salvage(raw)
-    messages: list[Message | Bad] = []
-    for wire in decoded:
-        message = to_message(wire)
-        if not isinstance(message, Message):
+    for message in messages:
+        if settle(message) is not None:
             return salvage(raw)
-        messages.append(message)
-    return messages
+    return cast("list[Message | Bad]", messages)

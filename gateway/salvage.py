@@ -10,9 +10,9 @@ import msgspec
 from gateway.limits import MAX_DATA_DEPTH, MAX_ID_CHARACTERS, MAX_OBJECTS, MAX_TYPE_CHARACTERS
 from gateway.message import Bad, Message
 from gateway.reason import Reason
-from gateway.wire_object import DECODE_ERRORS, WireObject, to_message
+from gateway.settle import DECODE_ERRORS, settle
 
-_decoder = msgspec.json.Decoder(WireObject)
+_decoder = msgspec.json.Decoder(Message)
 
 _BLANK = b" \t\r\n"
 #: A whole string, a lone quote (a string that never ends), or punctuation.
@@ -78,11 +78,10 @@ def _outer_marks(text: bytes) -> tuple[list[int], int]:
 def _object(raw: bytes) -> Message | Bad:
     """One object: its message where it keeps the contract, else what is wrong with it."""
     try:
-        wire = _decoder.decode(raw)
+        message = _decoder.decode(raw)
     except DECODE_ERRORS:
         return _diagnose(raw)
-    message = to_message(wire)
-    if isinstance(message, Message) and _text_trouble(_strings_of(wire)) is None:
+    if settle(message) is None and _text_trouble(_strings_of(message)) is None:
         return message
     return _diagnose(raw)
 
@@ -105,19 +104,19 @@ def _diagnose(raw: bytes) -> Bad:
 
 def _fault(parsed: dict[str, Any]) -> tuple[Reason, str, Message | None]:
     """The first fault of a lenient reading, and the message itself where only its time is unusable."""
-    known = {key: parsed[key] for key in WireObject.__struct_fields__ if key in parsed}
+    known = {key: parsed[key] for key in Message.__struct_fields__ if key in parsed}
     for key, value in known.items():
         trouble = _trouble(value, 0)
         if trouble is not None and key != "time":
             return trouble, f"in `{key}`", None
     try:
-        wire = msgspec.convert(known | {"time": None}, WireObject)
+        message = msgspec.convert(known | {"time": None}, Message)
     except DECODE_ERRORS as error:
         bad_id = _readable(parsed.get("id"), MAX_ID_CHARACTERS) is None
         return (Reason.BAD_ID if bad_id else Reason.WRONG_TYPE), str(error)[:200], None
-    message = to_message(wire)
-    if isinstance(message, Reason):
-        return message, message.meaning, None
+    trouble = settle(message)
+    if trouble is not None:
+        return trouble, trouble.meaning, None
     if _usable_time(known):
         # Nothing is wrong with what the contract names: the text around it is no JSON (`NaN` under another key).
         return Reason.MALFORMED_JSON, "not JSON outside the keys of the contract", None
@@ -126,7 +125,7 @@ def _fault(parsed: dict[str, Any]) -> tuple[Reason, str, Message | None]:
 
 def _usable_time(known: dict[str, Any]) -> bool:
     try:
-        return isinstance(to_message(msgspec.convert(known, WireObject)), Message)
+        return settle(msgspec.convert(known, Message)) is None
     except DECODE_ERRORS:
         return False
 
@@ -157,7 +156,7 @@ def _text_trouble(strings: list[str]) -> Reason | None:
 
 def _strings_of(value: Any) -> list[str]:
     """All strings and keys of a well-typed object."""
-    if isinstance(value, WireObject):
+    if isinstance(value, Message):
         return _strings_of([value.id, value.type, value.value, value.unit, value.data])
     if isinstance(value, str):
         return [value]
