@@ -18,8 +18,9 @@ reading = Table(
     label("unit", required=False),
     Column("data", JSONB),
     instant("received_at", required=True),
-    # The judge of what was counted already; (device, message id, time) makes a counter that restarted a new reading.
-    Index("uq_reading_device_message_time", "device_id", "message_id", "time", unique=True),
+    # The judge of what was counted already, in the order of a device's history; the time in it makes a counter that
+    # restarted a new reading.
+    Index("uq_reading_device_time_message", "device_id", "time", "message_id", unique=True),
     postgresql_partition_by="RANGE (time)",
     comment="readings and health messages of devices",
 )
