@@ -1,9 +1,10 @@
 """Ours: the process `carebed ingest --lane reading` drains the backlog into PostgreSQL, PUBACK after the commit."""
 
 import asyncio
+import json
 import re
 import signal
-import time
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -12,58 +13,53 @@ import psycopg
 from benchmarks.stage import Stage
 from carebed.embedded import ports
 
-_POLL_S = 0.05
-_STORED = re.compile(r"^carebed_readings_(?:stored|duplicate)_total (\S+)$", re.MULTILINE)
+_POLL_S = 0.1
+_FIGURE = re.compile(r"^carebed_readings_(stored|duplicate|stored_timestamp)(?:_total|_seconds) (\S+)$", re.MULTILINE)
 
 _COMMITTED = "SELECT count(*) FROM reading WHERE message_id >= %s AND message_id < %s"
 
 
 async def drain(stage: Stage, run: str, count: int) -> tuple[float, float]:
-    """(messages per second, peak resident memory in MB) of one process started anew.
+    """(readings per second, peak resident memory in MB) of one process started anew.
 
-    From the last moment at which nothing was stored (by its own counters, asked every 50 ms) to the moment at which
-    another connection to the database sees all of them.
+    From the broker's CONNACK to its first session to its last commit, as it says itself. Raises `RuntimeError` unless
+    the database then holds every one of them.
     """
     port = ports.free_port()
+    log_at = stage.log.stat().st_size if stage.log.exists() else 0
     child = stage.start("ingest", "--lane", "reading", health_port=port)
     try:
-        async with asyncio.timeout(300), await psycopg.AsyncConnection.connect(stage.database.reader) as conn:
-            began = await _until_nearly_done(f"http://127.0.0.1:{port}/metrics", count)
-            while await _committed(conn, run) < count:
-                await asyncio.sleep(0.01)
-            took_s = time.monotonic() - began
-        return count / took_s, _peak_rss_mb(child.pid)
+        async with asyncio.timeout(300):
+            ended = await _ended(f"http://127.0.0.1:{port}/metrics", count)
+        rate, peak_mb = count / (ended - _began(stage.log, log_at)), _peak_rss_mb(child.pid)
     finally:
         await child.stop(signal.SIGTERM, grace_s=10)
+    async with await psycopg.AsyncConnection.connect(stage.database.reader) as conn:
+        row = await (await conn.execute(_COMMITTED, [f"{run}-", f"{run}."])).fetchone()
+    if row is None or row[0] != count:
+        raise RuntimeError(f"{row and row[0]} of {count} readings are in the database")
+    return rate, peak_mb
 
 
-async def _until_nearly_done(url: str, count: int) -> float:
-    """Returns, once all but the last commits are through, when it began (seconds, monotonic)."""
-    began = time.monotonic()
+def _began(log: Path, at: int) -> float:
+    """Unix time of the first session's CONNACK in what was logged from byte `at` on."""
+    with log.open() as lines:
+        lines.seek(at)
+        first = next(line for line in lines if '"mqtt_session_ready"' in line)
+    return datetime.fromisoformat(json.loads(first)["timestamp"]).timestamp()
+
+
+async def _ended(url: str, count: int) -> float:
+    """Unix time of the commit after which `count` readings were stored."""
     async with httpx.AsyncClient(trust_env=False) as client:
         while True:
-            asked = time.monotonic()
-            stored = await _stored(client, url)
-            if stored == 0:
-                began = asked
-            if stored >= count:
-                return began
+            try:
+                figures = {name: float(value) for name, value in _FIGURE.findall((await client.get(url)).text)}
+            except httpx.TransportError:  # not up yet
+                figures = {}
+            if figures.get("stored", 0) + figures.get("duplicate", 0) >= count:
+                return figures["stored_timestamp"]
             await asyncio.sleep(_POLL_S)
-
-
-async def _stored(client: httpx.AsyncClient, url: str) -> float:
-    """Readings that went through its transactions, the one under way included."""
-    try:
-        answer = await client.get(url)
-    except httpx.TransportError:  # not up yet
-        return 0
-    return sum(float(value) for value in _STORED.findall(answer.text))
-
-
-async def _committed(conn: psycopg.AsyncConnection[tuple[int]], run: str) -> int:
-    async with conn.transaction():
-        row = await (await conn.execute(_COMMITTED, [f"{run}-", f"{run}."])).fetchone()
-    return row[0] if row is not None else 0
 
 
 def _peak_rss_mb(pid: int) -> float:

@@ -53,6 +53,11 @@ class Stage:
     devices: list[tuple[str, str]]
     """(gateway, device) of every sensor."""
 
+    @property
+    def log(self) -> Path:
+        """What the processes log."""
+        return self.directory / "process.log"
+
     def start(self, *arguments: str, health_port: int) -> Child:
         """Start `carebed ...` as `carebed up` does; its log is in `directory`."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAREBED_")}
@@ -64,7 +69,7 @@ class Stage:
         }
         environment |= {name: value for name, value in os.environ.items() if name in _PASSED_ON}
         argv = (sys.executable, "-m", "carebed", *arguments)
-        return Child(arguments[0], own_command(argv, signal.SIGKILL), self.directory / "process.log", environment)
+        return Child(arguments[0], own_command(argv, signal.SIGKILL), self.log, environment)
 
 
 _PASSED_ON = ("CAREBED_BATCH_MESSAGES", "CAREBED_BATCH_LINGER_MS", "CAREBED_PENDING_MESSAGES")
