@@ -25,12 +25,13 @@ from ingest.detect.signals import CALLS, late_s, read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import Item, sort_batch
 from ingest.mqtt import Incoming, Session
+from ingest.outcome import Answer, Outcome
 from ingest.quarantine import Rejected, put_aside
-from ingest.store import Signs, keep_signs
+from ingest.store import Lately, Signs, keep_signs
 from ingest.who import Who
 
 
-class Answer(msgspec.Struct, eq=False):
+class ReceiptAnswer(msgspec.Struct, eq=False):
     """A receipt and where it goes."""
 
     session: Session
@@ -58,11 +59,11 @@ class AlarmLane:
     def __init__(self, who: Who, channels: Sequence[str]) -> None:
         self._who = who
         self._channels = channels
+        self._lately = Lately()
 
-    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> list[Answer]:
+    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
         """Take in these messages within the caller's transaction; the answers are sent after its commit."""
-        batch = sort_batch(messages, Lane.ALARM, now)
-        await batch.identify(conn, self._who)
+        batch = await sort_batch(conn, self._who, Lane.ALARM, now, messages)
         known, strangers = _tell_apart(batch.items)
         rejected = [*batch.rejected, *strangers]
         await put_aside(conn, now, rejected)
@@ -70,10 +71,12 @@ class AlarmLane:
         fresh = [entry for entry in entries if entry.status is Status.ACCEPTED]
         cases = await self._react(conn, now, fresh)
         await settle(conn, entries)
-        await _keep_signs(conn, now, batch.items)
+        signs = self._signs(now, batch.items)
+        await keep_signs(conn, "alarm", now, signs)
         await watermark.move(conn, "alarm", batch.stamps)
         await book.finish(conn, now, cases.values(), self._channels)
-        return [*(_answer(entry) for entry in entries), *(answer for one in rejected for answer in _refusal(one))]
+        answers: list[Answer] = [*map(_answer, entries), *(answer for one in rejected for answer in _refusal(one))]
+        return Outcome(answers=answers, rejected=rejected, remember=[signs.committed])
 
     def start_over(self) -> None:
         """A transaction failed: look the senders up again."""
@@ -117,20 +120,29 @@ class AlarmLane:
                 entry.alarm_id = case.id
                 lifecycle.cancel(case, now, _actor(entry.item), entry.item.message.time)
 
+    def _signs(self, now: datetime, items: Sequence[Item]) -> Signs:
+        """Repeats are signs of life as well; of activity they tell nothing new."""
+        signs = Signs(self._lately.at(now))
+        for item in items:
+            signs.heard(item.sender, item.message.type)
+            if item.sender.device is not None and read_signal(item.message).active:
+                signs.active(item.sender.device, item.message.time or now, now)
+        return signs
+
 
 def _tell_apart(items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
     """Known senders, and calls for help from unknown devices of known gateways; the rest is put aside."""
     known: list[Item] = []
     strangers: list[Rejected] = []
     for item in items:
-        if item.device is not None or (item.gateway is not None and item.message.type in CALLS):
+        if item.sender.device is not None or (item.sender.gateway is not None and item.message.type in CALLS):
             known.append(item)
         else:
-            reason = Reason.UNKNOWN_GATEWAY if item.gateway is None else Reason.UNKNOWN_DEVICE
-            detail = item.topic.gateway if item.gateway is None else item.device_id
+            reason = Reason.UNKNOWN_GATEWAY if item.sender.gateway is None else Reason.UNKNOWN_DEVICE
+            detail = item.sender.topic.gateway if item.sender.gateway is None else item.sender.device_id
             raw = encode(item.message)
             strangers.append(
-                Rejected(item.incoming, Lane.ALARM, reason, detail, item.topic.receipt, (item.message.id,), raw)
+                Rejected(item.incoming, Lane.ALARM, reason, detail, item.sender.topic.receipt, (item.message.id,), raw)
             )
     return known, strangers
 
@@ -156,7 +168,7 @@ def _rounds(fresh: Sequence[Entry]) -> list[Round]:
 
 
 def _raise(item: Item, kind: str, now: datetime) -> Raise:
-    facts = item.device or item.gateway
+    facts = item.sender.device or item.sender.gateway
     assert facts is not None
     late = late_s(item.message.time, now)
     return Raise(
@@ -165,46 +177,36 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
         merge_key=_key(item, kind),
         happened_at=min(item.message.time or now, now),
         why=why_signal(
-            kind, late_s=late, clock_unusable=item.message.time is None, known_device=item.device is not None
+            kind, late_s=late, clock_unusable=item.message.time is None, known_device=item.sender.device is not None
         ),
         actor=_actor(item),
         late=late is not None,
         suspected=timedelta(seconds=facts.fall_cancel_s) if kind == AlarmType.FALL else None,
-        gateway_id=item.topic.gateway,
-        device_id=item.device_id,
+        gateway_id=item.sender.topic.gateway,
+        device_id=item.sender.device_id,
     )
 
 
 def _key(item: Item, kind: str) -> str:
     """One open alarm per person and kind; where there is no home, per device and kind."""
-    facts = item.device or item.gateway
+    facts = item.sender.device or item.sender.gateway
     if facts is None or facts.home_id is None:
-        return f"gateway:{item.topic.gateway}:{item.device_id}:{kind}"
+        return f"gateway:{item.sender.topic.gateway}:{item.sender.device_id}:{kind}"
     return merge_key(facts.home_id, facts.resident_id, kind)
 
 
-async def _keep_signs(conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> None:
-    """Repeats are signs of life as well; of activity they tell nothing new."""
-    signs = Signs()
-    for item in items:
-        signs.heard(item)
-        if item.device is not None and read_signal(item.message).active:
-            signs.active(item.device, item.message.time or now, now)
-    await keep_signs(conn, "alarm", now, signs)
-
-
 def _actor(item: Item) -> Actor:
-    device = GATEWAY_ITSELF if item.topic.device == GATEWAY_ITSELF else item.device_id
-    return Actor("device", f"{item.topic.gateway}/{device}", "mqtt")
+    device = GATEWAY_ITSELF if item.sender.topic.device == GATEWAY_ITSELF else item.sender.device_id
+    return Actor("device", f"{item.sender.topic.gateway}/{device}", "mqtt")
 
 
-def _answer(entry: Entry) -> Answer:
+def _answer(entry: Entry) -> ReceiptAnswer:
     receipt = Receipt(id=entry.item.message.id, status=entry.status, alarm=entry.alarm_id)
-    return Answer(entry.item.incoming.session, entry.item.topic.receipt, receipt)
+    return ReceiptAnswer(entry.item.incoming.session, entry.item.sender.topic.receipt, receipt)
 
 
 def _refusal(rejected: Rejected) -> list[Answer]:
     if rejected.receipt_topic is None:
         return []
     receipts = [Receipt(id=one, status=Status.REJECTED, reason=str(rejected.reason)) for one in rejected.ids]
-    return [Answer(rejected.incoming.session, rejected.receipt_topic, receipt) for receipt in receipts]
+    return [ReceiptAnswer(rejected.incoming.session, rejected.receipt_topic, receipt) for receipt in receipts]

@@ -78,7 +78,7 @@ Key = tuple[str, str, str, bytes]
 
 
 def _key(item: Item) -> Key:
-    return item.topic.gateway, item.device_id, item.message.id, item.digest
+    return item.sender.topic.gateway, item.sender.device_id, item.message.id, item.digest
 
 
 async def remember(conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> list[Entry]:

@@ -1,6 +1,6 @@
 """One object of a payload on its way through a lane: who sent it, what it says, or why it cannot be taken."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -12,27 +12,20 @@ from gateway.payload import decode
 from gateway.reason import Reason
 from gateway.time_rule import judge_time
 from gateway.topics import GATEWAY_ITSELF, PREFIX, SENTINEL_GATEWAY, BadTopic, Topic, parse_topic
-from ingest.mqtt import Incoming
+from ingest.mqtt import Incoming, Session
 from ingest.quarantine import Rejected
 from ingest.watermark import Stamp, read_stamp
-from ingest.who import DeviceFacts, GatewayFacts, Who
+from ingest.who import Sender, Who
 
 
 class Item(msgspec.Struct, gc=False, eq=False):
     """A message that can be taken. `message.time` None: its time is unusable, the received time counts."""
 
     incoming: Incoming
-    topic: Topic
-    device_id: str
-    """The device in the registry: `_` on the wire is the gateway itself."""
+    sender: Sender
     message: Message
-    digest: bytes
-    """Over the message as it was decoded, so that it stays the same from one delivery to the next."""
-    gateway: GatewayFacts | None = None
-    device: DeviceFacts | None = None
-    """Who sent it, as the registry knows them; filled in by `identify`."""
-    link: DeviceFacts | None = None
-    """The gateway as a device of its own."""
+    digest: bytes = b""
+    """On the alarm lane: over the message as it was decoded, the same from one delivery to the next."""
 
 
 class Sorted(msgspec.Struct, eq=False):
@@ -42,59 +35,82 @@ class Sorted(msgspec.Struct, eq=False):
     rejected: list[Rejected] = []
     stamps: list[tuple[str, Stamp]] = []
 
-    async def identify(self, conn: AsyncConnection, who: Who) -> None:
-        """Ask the registry who the senders are."""
-        facts = await who.learn(
-            conn, {item.topic.gateway for item in self.items}, {item.device_id for item in self.items}
-        )
-        for item in self.items:
-            item.gateway = facts.gateway(item.topic.gateway)
-            if item.gateway is not None:
-                item.device = facts.device(item.topic.gateway, item.device_id)
-                item.link = facts.device(item.topic.gateway, item.topic.gateway)
-
 
 #: Levels below a shard that are not for the reading lane's process to judge: other lanes and our own messages.
 _NOT_OURS = {"alarm", "receipt", "command"}
 
 
-def sort_batch(messages: Sequence[Incoming], lane: Lane, now: datetime) -> Sorted:
-    """Sort what came in on the sessions of `lane` (ALARM, or READING for readings and health); never raises."""
+async def sort_batch(
+    conn: AsyncConnection, who: Who, lane: Lane, now: datetime, messages: Sequence[Incoming]
+) -> Sorted:
+    """Sort what came in on the sessions of `lane` (ALARM, or READING for readings and health), and find its senders.
+
+    Whatever the messages say, only the database can make this raise.
+    """
     result = Sorted(items=[], rejected=[], stamps=[])
+    strays = {session for session in {message.session for message in messages} if _is_stray(session)}
+    known = who.known
+    others = await who.senders(conn, _to_look_up({message.topic for message in messages} - known.keys(), lane))
     for incoming in messages:
-        topic = parse_topic(incoming.topic)
-        if _somebody_elses(incoming, topic, lane):
-            continue
-        if isinstance(topic, BadTopic):
-            result.rejected.append(_misdirected(incoming, topic, lane))
-            if topic.topic is None or lane is not Lane.ALARM:
-                continue
-            topic = topic.topic  # only the shard is wrong: an alarm is taken all the same
-        if topic.gateway == SENTINEL_GATEWAY:
-            stamp = read_stamp(incoming.payload)
-            if stamp is not None:
-                result.stamps.append((topic.group, stamp))
-            continue
-        if incoming.defect is not None:
-            reason = Reason.TOO_LARGE if incoming.defect == "oversize" else Reason.MALFORMED_JSON
-            result.rejected.append(Rejected(incoming, topic.lane, reason, incoming.defect, topic.receipt))
-            continue
-        _sort_payload(incoming, topic, now, result)
+        sender = known.get(incoming.topic)
+        if sender is None or incoming.defect is not None or (strays and incoming.session in strays):
+            sender = _sort_odd(incoming, sender or others.get(incoming.topic), lane, result)
+        if sender is not None:
+            _sort_payload(incoming, sender, now, result)
     return result
 
 
-def _sort_payload(incoming: Incoming, topic: Topic, now: datetime, result: Sorted) -> None:
-    device_id = topic.gateway if topic.device == GATEWAY_ITSELF else topic.device
+def _to_look_up(written: Iterable[str], lane: Lane) -> dict[str, Topic]:
+    """Topics of this lane's devices; on the alarm lane also those with nothing but a wrong shard."""
+    topics: dict[str, Topic] = {}
+    for text in written:
+        topic = parse_topic(text)
+        if isinstance(topic, BadTopic) and lane is Lane.ALARM:
+            topic = topic.topic or topic
+        if (
+            isinstance(topic, Topic)
+            and topic.gateway != SENTINEL_GATEWAY
+            and (topic.lane is Lane.ALARM) == (lane is Lane.ALARM)
+        ):
+            topics[text] = topic
+    return topics
+
+
+def _sort_payload(incoming: Incoming, sender: Sender, now: datetime, result: Sorted) -> None:
+    lane = sender.topic.lane
     for decoded in decode(incoming.payload):
-        judged = judge_time(decoded, topic.lane, now)
-        if isinstance(judged, Bad):
+        judged = judge_time(decoded, lane, now)
+        if isinstance(judged, Message):
+            # On the reading lane the unique key judges, so the digest is left out of the hot path.
+            mark = digest(_as_decoded(decoded)) if lane is Lane.ALARM else b""
+            result.items.append(Item(incoming, sender, judged, mark))
+        else:
+            receipt = sender.topic.receipt
             result.rejected.append(
-                Rejected(incoming, topic.lane, judged.reason, judged.detail, topic.receipt, (judged.id,), judged.raw)
+                Rejected(incoming, lane, judged.reason, judged.detail, receipt, (judged.id,), judged.raw)
             )
-            continue
-        # On the reading lane the unique key judges, so the digest is left out of the hot path.
-        mark = digest(_as_decoded(decoded)) if topic.lane is Lane.ALARM else b""
-        result.items.append(Item(incoming, topic, device_id, judged, mark))
+
+
+def _sort_odd(incoming: Incoming, sender: Sender | None, lane: Lane, result: Sorted) -> Sender | None:
+    """Deal with whatever is not simply a device's message; the sender if its payload is to be taken all the same."""
+    topic = parse_topic(incoming.topic)
+    if _somebody_elses(incoming, topic, lane):
+        return None
+    if isinstance(topic, BadTopic):
+        result.rejected.append(_misdirected(incoming, topic, lane))
+        if sender is None or lane is not Lane.ALARM:
+            return None
+        topic = sender.topic  # only the shard is wrong: an alarm is taken all the same
+    if topic.gateway == SENTINEL_GATEWAY:
+        stamp = read_stamp(incoming.payload)
+        if stamp is not None:
+            result.stamps.append((topic.group, stamp))
+        return None
+    if incoming.defect is not None:
+        reason = Reason.TOO_LARGE if incoming.defect == "oversize" else Reason.MALFORMED_JSON
+        result.rejected.append(Rejected(incoming, topic.lane, reason, incoming.defect, topic.receipt))
+        return None
+    return sender
 
 
 def _as_decoded(decoded: Message | Bad) -> Message:
@@ -107,8 +123,12 @@ def _as_decoded(decoded: Message | Bad) -> Message:
 def _somebody_elses(incoming: Incoming, topic: Topic | BadTopic, lane: Lane) -> bool:
     """Not for this session: the reading lane sees all lanes of its shards, the stray session all alarms."""
     if lane is Lane.ALARM:
-        return incoming.session.username.endswith("-stray") and _is_shard(_level(incoming.topic, 2))
+        return _is_stray(incoming.session) and _is_shard(_level(incoming.topic, 2))
     return _level(incoming.topic, 4) in _NOT_OURS or (isinstance(topic, Topic) and topic.lane is Lane.ALARM)
+
+
+def _is_stray(session: Session) -> bool:
+    return session.username.endswith("-stray")
 
 
 def _level(topic: str, number: int) -> str:

@@ -65,7 +65,8 @@ async def run(settings: Settings, lane: Lane) -> None:
         [session for _, session in sessions], max_batch=settings.batch_messages,
         linger_ms=0 if lane is Lane.ALARM else settings.batch_linger_ms, max_pending=settings.pending_messages,
     )  # fmt: skip
-    worker = Worker(database, intake, processor)
+    # Alarms one batch after the other; of readings one is read while the last one is stored.
+    worker = Worker(database, intake, processor, at_once=1 if lane is Lane.ALARM else 2)
     checks: dict[str, Check] = {"ingest": worker.ready}
     watch: dict[str, Coroutine[Any, Any, None]] = {}
     if lane is Lane.ALARM and settings.last_resort_file is not None:

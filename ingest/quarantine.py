@@ -54,7 +54,7 @@ class Rejected(msgspec.Struct, eq=False):
 
 
 async def put_aside(conn: AsyncConnection, now: datetime, rejected: Sequence[Rejected]) -> None:
-    """Write them to quarantine, in one statement, and count them."""
+    """Write them to quarantine, in one statement."""
     if not rejected:
         return
     rows = [
@@ -69,5 +69,3 @@ async def put_aside(conn: AsyncConnection, now: datetime, rejected: Sequence[Rej
         for one in rejected
     ]
     await conn.execute(insert(quarantine), rows)
-    for one in rejected:
-        QUARANTINED.labels(str(one.lane), str(one.reason)).inc()

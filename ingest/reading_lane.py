@@ -2,56 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from carebed.database import psycopg_of
 from gateway.lanes import Lane
-from gateway.limits import SAME_ID_WITHOUT_TIME
-from gateway.message import JsonObject, Message, encode
+from gateway.message import Value, encode
 from gateway.reason import Reason
 from ingest import watermark
 from ingest.detect.activity import Last, is_compared, judge_change, may_be_activity
 from ingest.item import Item, sort_batch
 from ingest.mqtt import Incoming
+from ingest.outcome import Answer, Outcome
 from ingest.quarantine import Rejected, put_aside
-from ingest.store import Signs, keep_signs
+from ingest.reading_store import ReadingStore, Row
+from ingest.store import Lately, Signs, keep_signs
 from ingest.who import Who
-
-STORED = Counter("carebed_readings_stored", "Readings stored")
-DUPLICATES = Counter("carebed_readings_duplicate", "Readings that had been stored before")
-
-_TYPES = ["timestamptz", "text", "text", "text", "float8", "text", "text", "jsonb"]
-
-# COPY knows no ON CONFLICT: rows go through a table of this connection's own, which the commit empties.
-_STAGING = """
-    CREATE TEMPORARY TABLE IF NOT EXISTS staging (
-        time timestamptz, device_id text, message_id text, type text, value float8, value_text text, unit text,
-        data jsonb
-    ) ON COMMIT DELETE ROWS
-"""
-
-_COPY = "COPY staging FROM STDIN (FORMAT BINARY)"
-
-# The unique key (device, message id, time) judges what was stored before.
-_STORE = """
-    INSERT INTO reading (time, device_id, message_id, type, value, value_text, unit, data, received_at)
-    SELECT time, device_id, message_id, type, value, value_text, unit, data, %s FROM staging
-    ON CONFLICT (device_id, message_id, time) DO NOTHING
-"""
-
-# A message without a time of its own (a last will) is stored with the time of its arrival, which is another one when it
-# is delivered again; so its device, id and type judge it, for as long as an id without a time counts as the same.
-_STORED_WITHOUT_TIME = text("""
-    SELECT key.device_id, key.message_id, key.type
-    FROM unnest(CAST(:devices AS text[]), CAST(:messages AS text[]), CAST(:types AS text[]))
-        AS key (device_id, message_id, type)
-    WHERE EXISTS (SELECT FROM reading WHERE reading.device_id = key.device_id AND reading.message_id = key.message_id
-        AND reading.type = key.type AND reading.time = reading.received_at AND reading.time >= :since)
-""")
 
 # The newest values of states and counters, asked once per device after a start.
 _LAST_VALUES = text("""
@@ -66,8 +32,6 @@ _LAST_VALUES = text("""
 _STATE_KNOWN = timedelta(days=1)
 _LASTS_KEPT = 100_000
 
-Row = tuple[datetime, str, str, str, float | None, str | None, str | None, JsonObject | None]
-
 
 class ReadingLane:
     """Processes batches of the reading lane."""
@@ -77,43 +41,60 @@ class ReadingLane:
     def __init__(self, who: Who) -> None:
         self._who = who
         self._lasts: dict[tuple[str, str], Last | None] = {}
+        self._lately = Lately()
+        self._readings = ReadingStore()
 
-    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> list[Any]:
+    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
         """Take in these messages within the caller's transaction; nobody waits for an answer."""
-        batch = sort_batch(messages, Lane.READING, now)
-        await batch.identify(conn, self._who)
-        known = [item for item in batch.items if item.device is not None]
-        rejected = [*batch.rejected, *(_stranger(item) for item in batch.items if item.device is None)]
-        await self._learn_values(conn, now, known)
-        signs = Signs()
-        for item in batch.items:
-            signs.heard(item)
-        for item in known:
-            assert item.device is not None
-            time = item.message.time or now
-            if self._is_activity(item, time):
-                signs.active(item.device, time, now)
+        batch = await sort_batch(conn, self._who, Lane.READING, now, messages)
+        await self._learn_values(conn, now, batch.items)
+        rows, strangers, signs = self._read(batch.items, now)
+        rejected = [*batch.rejected, *map(_stranger, strangers)]
         await put_aside(conn, now, rejected)
-        await _store(conn, now, await _new(conn, now, known))
+        stored = await self._readings.store(conn, now, rows)
         await keep_signs(conn, "reading", now, signs)
         await watermark.move(conn, "reading", batch.stamps)
-        return []
+        return Outcome(stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=[signs.committed])
 
     def start_over(self) -> None:
         """A transaction failed: look the senders and their last values up again."""
         self._who.forget()
         self._lasts.clear()
 
-    def refusals(self, _rejected: Rejected) -> list[Any]:
+    def refusals(self, _rejected: Rejected) -> list[Answer]:
         """Nobody waits for an answer."""
         return []
+
+    def _read(self, items: Sequence[Item], now: datetime) -> tuple[list[Row], list[Item], Signs]:
+        """Rows to store, items of unknown senders, and who is alive. With `sort_batch` the hot path: each line of the
+        loop is run for every message of a backlog."""
+        rows: list[Row] = []
+        strangers: list[Item] = []
+        signs = Signs(lately := self._lately.at(now))
+        for item in items:
+            sender, message = item.sender, item.message
+            kind = message.type
+            if sender not in lately:
+                signs.heard(sender, kind)
+            device = sender.device
+            if device is None:
+                strangers.append(item)
+                continue
+            value, time = message.value, message.time
+            if self._is_activity(device.id, kind, value, time or now):
+                signs.active(device, time or now, now)
+            number, words = (None, value) if isinstance(value, str) else (value, None)
+            rows.append((time, device.id, message.id, kind, number, words, message.unit, message.data or None, now))
+        return rows, strangers, signs
 
     async def _learn_values(self, conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> None:
         """Look up what states and counters said last, where it is not known yet."""
         if len(self._lasts) > _LASTS_KEPT:
             self._lasts.clear()
-        compared = [item for item in items if is_compared(item.message.type, item.message.value)]
-        keys = {(item.device_id, item.message.type) for item in compared}
+        keys = {
+            (item.sender.device_id, item.message.type)
+            for item in items if is_compared(item.message.type, item.message.value) and item.sender.device is not None
+        }  # fmt: skip
         unknown = [key for key in keys if key not in self._lasts]
         if not unknown:
             return
@@ -123,11 +104,10 @@ class ReadingLane:
         for device, kind, time, value in await conn.execute(_LAST_VALUES, asked):
             self._lasts[device, kind] = Last(time, value, changed=True)
 
-    def _is_activity(self, item: Item, time: datetime) -> bool:
-        kind, value = item.message.type, item.message.value
+    def _is_activity(self, device_id: str, kind: str, value: Value, time: datetime) -> bool:
         if not is_compared(kind, value):
             return may_be_activity(kind, value)
-        key = item.device_id, kind
+        key = device_id, kind
         last = self._lasts.get(key)
         judged = judge_change(last, time, value)
         if last is None or time >= last.at:
@@ -136,48 +116,7 @@ class ReadingLane:
 
 
 def _stranger(item: Item) -> Rejected:
-    reason = Reason.UNKNOWN_GATEWAY if item.gateway is None else Reason.UNKNOWN_DEVICE
-    detail = item.topic.gateway if item.gateway is None else item.device_id
-    return Rejected(item.incoming, item.topic.lane, reason, detail, ids=(item.message.id,), raw=encode(item.message))
-
-
-async def _new(conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> list[Row]:
-    """Rows to store: all but those without a time that have been stored before."""
-    keys = sorted({_key(item) for item in items if item.message.time is None})
-    stored: set[tuple[str, str, str]] = set()
-    if keys:
-        devices, messages, types = (list(column) for column in zip(*keys, strict=True))
-        asked = {"devices": devices, "messages": messages, "types": types, "since": now - SAME_ID_WITHOUT_TIME}
-        stored = {(row[0], row[1], row[2]) for row in await conn.execute(_STORED_WITHOUT_TIME, asked)}
-    DUPLICATES.inc(sum(item.message.time is None and _key(item) in stored for item in items))
-    return [
-        _row(item.device_id, item.message, item.message.time or now)
-        for item in items if item.message.time is not None or _key(item) not in stored
-    ]  # fmt: skip
-
-
-def _key(item: Item) -> tuple[str, str, str]:
-    return item.device_id, item.message.id, item.message.type
-
-
-def _row(device_id: str, message: Message, time: datetime) -> Row:
-    value = message.value
-    number = float(value) if isinstance(value, bool | int | float) else None
-    words = value if isinstance(value, str) else None
-    return time, device_id, message.id, message.type, number, words, message.unit, message.data or None
-
-
-async def _store(conn: AsyncConnection, now: datetime, rows: list[Row]) -> None:
-    if not rows:
-        return
-    raw = await psycopg_of(conn)
-    async with raw.cursor() as cursor:
-        await cursor.execute(_STAGING)
-        async with cursor.copy(_COPY) as copy:
-            copy.set_types(_TYPES)
-            for row in rows:
-                await copy.write_row(row)
-        await cursor.execute(_STORE, [now])
-        stored = cursor.rowcount
-    STORED.inc(stored)
-    DUPLICATES.inc(len(rows) - stored)
+    sender = item.sender
+    reason = Reason.UNKNOWN_GATEWAY if sender.gateway is None else Reason.UNKNOWN_DEVICE
+    detail = sender.topic.gateway if sender.gateway is None else sender.device_id
+    return Rejected(item.incoming, sender.topic.lane, reason, detail, ids=(item.message.id,), raw=encode(item.message))

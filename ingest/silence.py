@@ -20,7 +20,7 @@ from carebed.clock import now as clock_now
 from carebed.clock import waited_s
 from carebed.database import Database
 from carebed.deadline import Arm, Deadline, arm, end, rearm
-from ingest.detect.silence import Link, Pipeline, Verdict, judge_inactivity, judge_offline
+from ingest.detect.silence import SEEN_RESOLUTION, Link, Pipeline, Verdict, judge_inactivity, judge_offline
 from ingest.watermark import LANE_GROUPS, oldest_watermark
 
 #: The pipeline is behind by more than this: the lag is the alarm.
@@ -144,7 +144,7 @@ class OfflineHandler:
             if device is None or device.heartbeat_s is None or device.seen_at is None or device.revoked_at is not None:
                 await end(conn, [row])
                 continue
-            allowed = timedelta(seconds=device.heartbeat_s * device.missed_beats)
+            allowed = timedelta(seconds=device.heartbeat_s * device.missed_beats) + SEEN_RESOLUTION
             pipeline = Pipeline(device.watermark, device.recovered_at)
             verdict = judge_offline(now, device.seen_at, allowed, pipeline, _wait(row), _link(device))
             data = _data(row, verdict)

@@ -4,15 +4,17 @@ Loaded by batch and on demand, so that a restart costs nothing and a newly paire
 what is not known is looked up every time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.database import Database
 from carebed.logs import get_logger
+from gateway.topics import GATEWAY_ITSELF, Topic, shard_of
 
 log = get_logger()
 
@@ -50,6 +52,18 @@ class DeviceFacts:
     fall_cancel_s: int
 
 
+class Sender(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """Who stands behind a topic. `gateway` or `device` None: the registry does not know them, or not together."""
+
+    topic: Topic
+    device_id: str
+    """The device in the registry: `_` on the wire is the gateway itself."""
+    gateway: GatewayFacts | None
+    device: DeviceFacts | None
+    link: DeviceFacts | None
+    """The gateway as a device of its own."""
+
+
 _SOLE_RESIDENT = """
     (SELECT max(resident.id::text)::uuid FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1)
 """
@@ -77,6 +91,8 @@ class Facts:
     def __init__(self) -> None:
         self.gateways: dict[str, GatewayFacts] = {}
         self.devices: dict[str, DeviceFacts] = {}
+        self.senders: dict[str, Sender] = {}
+        """By topic as it was written; only those whose gateway and device are known."""
 
     def gateway(self, gateway_id: str) -> GatewayFacts | None:
         """A learned gateway, or None."""
@@ -87,6 +103,15 @@ class Facts:
         device = self.devices.get(device_id)
         return device if device is not None and device.gateway_id == gateway_id else None
 
+    def sender(self, topic: Topic) -> Sender:
+        """Whoever stands behind a topic whose gateway and device have been learned."""
+        device_id = topic.gateway if topic.device == GATEWAY_ITSELF else topic.device
+        gateway = self.gateways.get(topic.gateway)
+        if gateway is None:
+            return Sender(topic, device_id, None, None, None)
+        device, link = self.device(topic.gateway, device_id), self.device(topic.gateway, topic.gateway)
+        return Sender(topic, device_id, gateway, device, link)
+
 
 class Who:
     """The registry as ingest sees it."""
@@ -95,11 +120,31 @@ class Who:
         self._database = database
         self._facts = Facts()
 
+    @property
+    def known(self) -> Mapping[str, Sender]:
+        """Topic as it was written -> its sender, of all that need not be looked up."""
+        return self._facts.senders
+
+    async def senders(self, conn: AsyncConnection, topics: Mapping[str, Topic]) -> dict[str, Sender]:
+        """Look up who stands behind these topics. `topics`: topic as it was written -> its meaning."""
+        facts = await self.learn(
+            conn,
+            {topic.gateway for topic in topics.values()},
+            {topic.device for topic in topics.values() if topic.device != GATEWAY_ITSELF},
+        )
+        senders = {written: facts.sender(topic) for written, topic in topics.items()}
+        # A topic under a wrong shard is odd every time.
+        facts.senders |= {
+            written: one for written, one in senders.items()
+            if one.device is not None and one.topic.shard == shard_of(one.topic.gateway)
+        }  # fmt: skip
+        return senders
+
     async def learn(self, conn: AsyncConnection, gateways: Iterable[str], devices: Iterable[str]) -> Facts:
         """Look up whatever of these is not known yet, and every gateway's own device."""
         asked_gateways = set(gateways)
         asked_devices = asked_gateways.union(devices)
-        if len(self._facts.devices) > _KEPT:
+        if max(len(self._facts.devices), len(self._facts.senders)) > _KEPT:
             self.forget()
         for _ in range(_LOOKS):
             facts = self._facts

@@ -6,7 +6,7 @@ until the one object that spoils it is alone; that one goes into quarantine, and
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -20,7 +20,8 @@ from gateway.lanes import Lane
 from gateway.reason import Reason
 from ingest.fault import Fault, brief, fault_of
 from ingest.item import split
-from ingest.mqtt import Incoming, Intake
+from ingest.mqtt import Batch, Incoming, Intake, Session
+from ingest.outcome import Answer, Outcome
 from ingest.quarantine import Rejected, put_aside
 
 log = get_logger()
@@ -36,19 +37,12 @@ BATCH = Histogram("carebed_ingest_batch_messages", "Messages per batch", ["lane"
 COMMIT = Histogram("carebed_ingest_batch_seconds", "Transaction of a batch", ["lane"])
 
 
-class Answer(Protocol):
-    """What a lane wants sent after the commit."""
-
-    def send(self) -> None:
-        """Send it; a device that does not get it asks again."""
-
-
 class LaneProcessor(Protocol):
     """One lane's work on one batch, within a transaction."""
 
     lane: Lane
 
-    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Sequence[Answer]:
+    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
         """Everything but the commit."""
 
     def start_over(self) -> None:
@@ -58,57 +52,117 @@ class LaneProcessor(Protocol):
         """What to answer to an object that could not be stored."""
 
 
-class Worker:
-    """Feeds batches to a lane."""
+class Fence(Protocol):
+    """Keeps out a worker that was only paused while another one took over."""
 
-    def __init__(self, database: Database, intake: Intake, processor: LaneProcessor) -> None:
+    async def lost(self, conn: AsyncConnection, sessions: Collection[Session]) -> Collection[Session]:
+        """Of these sessions, those that are not (any more) ours; the others stay ours until `conn` commits."""
+
+
+class Worker:
+    """Feeds batches to a lane. Without a `fence` nobody else may serve its sessions.
+
+    `at_once`: batches that are worked on at a time, each in a transaction of its own: while the database stores one,
+    the next is read. With more than one, a batch that has to be tried again may be overtaken by the next.
+    """
+
+    def __init__(
+        self, database: Database, intake: Intake, processor: LaneProcessor, fence: Fence | None = None, *,
+        at_once: int = 1,
+    ) -> None:  # fmt: skip
         self._database = database
         self._intake = intake
         self._processor = processor
-        self._trouble: str | None = None
+        self._fence = fence
+        self._free = asyncio.Semaphore(at_once)
+        self._under_way: set[Work] = set()
         lane = str(processor.lane)
         self._batch, self._commit = BATCH.labels(lane), COMMIT.labels(lane)
 
     def ready(self) -> str | None:
         """Readiness: connected to the broker, and no batch is waiting for the database."""
-        return self._trouble or self._intake.unready
+        return next((work.trouble for work in self._under_way if work.trouble), None) or self._intake.unready
 
     async def run(self) -> None:
         """A named task: until the intake stops."""
-        async for batch in self._intake:
-            self._batch.observe(len(batch))
-            answers = await self._store(batch.messages)
-            self._intake.ack(batch)
+        batches = aiter(self._intake)
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await self._free.acquire()
+                try:
+                    batch = await anext(batches)
+                except StopAsyncIteration:
+                    return
+                tasks.create_task(self._handle(batch))
+
+    async def _handle(self, batch: Batch) -> None:
+        self._batch.observe(len(batch))
+        work = self.work()
+        self._under_way.add(work)
+        try:
+            answers = await work.store(batch.messages)
+            self._intake.ack(batch, work.lost)
             for answer in answers:
                 _send(answer)
+        finally:
+            self._under_way.remove(work)
+            self._free.release()
 
-    async def _store(self, messages: Sequence[Incoming]) -> list[Answer]:
+    def work(self) -> "Work":
+        """What one batch needs."""
+        return Work(self._database, self._processor, self._fence, self._commit)
+
+
+class Work:
+    """One batch on its way into the database."""
+
+    def __init__(
+        self, database: Database, processor: LaneProcessor, fence: Fence | None, commit_time: Histogram
+    ) -> None:
+        self.lost: set[Session] = set()
+        """Sessions that turned out to be somebody else's: nothing of theirs was stored."""
+        self.trouble: str | None = None
+        """Why it waits for the database, if it does."""
+        self._database = database
+        self._processor = processor
+        self._fence = fence
+        self._commit = commit_time
+
+    async def store(self, messages: Sequence[Incoming]) -> list[Answer]:
         """Commit these messages, however long it takes; what is to be sent afterwards."""
         tries = dict.fromkeys(Fault, 0)
         while True:
             try:
                 with self._commit.time():
-                    answers = await self._transaction(messages)
-                self._trouble = None
-                return answers
+                    outcome = await self._transaction(messages)
+                self.trouble = None
+                outcome.committed()
+                return outcome.answers
             except Exception as error:  # noqa: BLE001 - nothing a device sends may stop the stream behind it
                 fault = fault_of(error)
                 tries[fault] += 1
-                self._trouble = f"cannot store: {brief(error)}"
+                self.trouble = f"cannot store: {brief(error)}"
                 log.warning(
                     "batch_failed", messages=len(messages), fault=fault.value, tries=tries[fault], error=brief(error)
                 )
                 if (tries[Fault.CONTESTED] >= _CONTESTED_TRIES or tries[Fault.REFUSED]) and (parts := _parts(messages)):
-                    return [answer for part in parts for answer in await self._store(part)]
+                    return [answer for part in parts for answer in await self.store(part)]
                 if tries[Fault.CONTESTED] >= _CONTESTED_TRIES or tries[Fault.REFUSED] >= _REFUSED_TRIES:
                     return await self._quarantine(messages[0], error)
                 self._processor.start_over()
             await _pause(tries[fault])
 
-    async def _transaction(self, messages: Sequence[Incoming]) -> list[Answer]:
+    async def _transaction(self, messages: Sequence[Incoming]) -> Outcome:
         async with self._database.transaction() as conn:
             now = await clock_now(conn)
-            return list(await self._processor.process(conn, now, messages))
+            return await self._processor.process(conn, now, await self._ours(conn, messages))
+
+    async def _ours(self, conn: AsyncConnection, messages: Sequence[Incoming]) -> Sequence[Incoming]:
+        """Without the messages of sessions that somebody else has taken over: he gets them again, and stores them."""
+        if self._fence is None:
+            return messages
+        self.lost.update(await self._fence.lost(conn, {message.session for message in messages}))
+        return [message for message in messages if message.session not in self.lost] if self.lost else messages
 
     async def _quarantine(self, message: Incoming, error: Exception) -> list[Answer]:
         """Put one object aside, for as long as that takes."""
@@ -119,8 +173,12 @@ class Worker:
         while True:
             try:
                 async with self._database.transaction() as conn:
-                    await put_aside(conn, await clock_now(conn), [rejected])
-                self._trouble = None
+                    now = await clock_now(conn)
+                    if not await self._ours(conn, [message]):
+                        return []
+                    await put_aside(conn, now, [rejected])
+                self.trouble = None
+                Outcome(rejected=[rejected]).committed()
                 return list(self._processor.refusals(rejected))
             except Exception as failure:  # noqa: BLE001 - as above
                 tries += 1

@@ -10,6 +10,9 @@ from datetime import datetime, timedelta
 #: After a gap: reconnecting takes a gateway a few seconds, republishing what it kept covers 2 min (docs/protocol.md).
 SETTLE = timedelta(minutes=3)
 
+#: How far `seen_at` may lie behind the newest message: a device that speaks all the time is written this often.
+SEEN_RESOLUTION = timedelta(seconds=2)
+
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:

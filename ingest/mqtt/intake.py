@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from time import monotonic
 from typing import Self
 
@@ -86,17 +86,19 @@ class Intake:
                 return self._take()
             await self._wait(wait_s)
 
-    def ack(self, batch: Batch) -> None:
+    def ack(self, batch: Batch, lost: Collection[Session] = ()) -> None:
         """The batch is stored: PUBACK its messages, each session in the order of arrival (MQTT-4.6.0-2).
 
         A batch acknowledged before an older one waits for that. Messages of a connection that is gone are only counted;
-        the broker sends them again.
+        the broker sends them again. On the sessions in `lost` nothing is acknowledged: their next owner stores it.
         """
-        batch.acknowledged = True
+        batch.acknowledged, batch.lost = True, lost
         self.acked_monotonic = monotonic()
         while self._outstanding and self._outstanding[0].acknowledged:
-            for part in self._outstanding.popleft().parts:
-                part.session.acknowledge(part.generation, part.packet_ids)
+            done = self._outstanding.popleft()
+            for part in done.parts:
+                if part.session not in done.lost:
+                    part.session.acknowledge(part.generation, part.packet_ids)
                 self._released(part.session, part.messages, part.size_bytes)
         self._resume()
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from ingest.mqtt.session import Session
 
 
@@ -54,6 +56,8 @@ class Batch(msgspec.Struct, eq=False):
     parts: list[Part]
     oldest_monotonic: float
     acknowledged: bool = False
+    lost: Collection[Session] = ()
+    """Sessions that turned out to be somebody else's: theirs is not acknowledged."""
 
     def __len__(self) -> int:
         return len(self.messages)

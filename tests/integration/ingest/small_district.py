@@ -127,8 +127,9 @@ class Pipeline:
     async def alarm(self, *messages: Incoming) -> list[Receipt]:
         """One committed batch of the alarm lane; its receipts."""
         async with self.database.transaction() as conn:
-            answers = await self.alarm_lane.process(conn, await clock_now(conn), messages)
-        for answer in answers:
+            outcome = await self.alarm_lane.process(conn, await clock_now(conn), messages)
+        outcome.committed()
+        for answer in outcome.answers:
             answer.send()
         return [receipt for _, receipt in self.line.receipts()]
 
@@ -142,7 +143,8 @@ class Pipeline:
     async def reading(self, *messages: Incoming) -> None:
         """One committed batch of the reading lane."""
         async with self.database.transaction() as conn:
-            await self.reading_lane.process(conn, await clock_now(conn), messages)
+            outcome = await self.reading_lane.process(conn, await clock_now(conn), messages)
+        outcome.committed()
 
     async def tell(self, kind: str, device: str = "gw-1-motion", lane: str = "reading", **more: Any) -> None:
         """One reading or health message alone in its batch."""

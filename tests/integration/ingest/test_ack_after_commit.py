@@ -26,7 +26,7 @@ class Hand:
     async def __aiter__(self) -> AsyncIterator[Batch]:
         yield self._batch
 
-    def ack(self, _batch: Batch) -> None:
+    def ack(self, _batch: Batch, _lost: object = ()) -> None:
         """As `Intake.ack`."""
         with psycopg.connect(self._url) as outside:
             row = outside.execute(f"SELECT count(*) FROM {self._counted}".encode()).fetchone()

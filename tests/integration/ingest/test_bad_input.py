@@ -83,7 +83,7 @@ async def test_the_answer_to_a_topic_without_a_device_goes_to_the_gateway(pipeli
     async with pipeline.database.transaction() as conn:
         now = (await pipeline.row("SELECT carebed_now()"))[0]
         incoming = pipeline.incoming(message("sos"), topic=f"carebed/v1/{shard}/gw-1/alarm")
-        (answer,) = await pipeline.alarm_lane.process(conn, now, [incoming])
+        (answer,) = (await pipeline.alarm_lane.process(conn, now, [incoming])).answers
     assert answer.topic == f"carebed/v1/{shard}/gw-1/receipt/_"
 
 
@@ -124,7 +124,7 @@ async def test_what_only_the_database_refuses_is_put_aside_alone_and_the_stream_
     await _poison(pipeline, "inbox")
     batch = [pipeline.incoming(message("check_in", id=f"m{number}")) for number in range(5)]
     array = [message("check_in", id=one) for one in ("x1", "poison", "x2")]
-    answers = await pipeline.worker()._store([*batch[:2], pipeline.incoming(array), *batch[2:]])
+    answers = await pipeline.worker().work().store([*batch[:2], pipeline.incoming(array), *batch[2:]])
     for answer in answers:
         answer.send()
     receipts = {receipt.id: (receipt.status, receipt.reason) for _, receipt in pipeline.line.receipts()}
@@ -141,7 +141,7 @@ async def test_a_call_for_help_that_the_database_refuses_gets_no_answer_so_that_
     """`rejected` would silence the device; without a receipt it tries the telephone after a minute."""
     await pipeline.simple_home()
     await _poison(pipeline, "inbox")
-    assert await pipeline.worker()._store([pipeline.incoming(message("sos", id="poison"))]) == []
+    assert await pipeline.worker().work().store([pipeline.incoming(message("sos", id="poison"))]) == []
     assert await pipeline.count("quarantine", "reason = 'store_error'") == 1
 
 
@@ -150,7 +150,7 @@ async def test_a_reading_that_only_the_database_refuses_is_put_aside_alone(pipel
     await pipeline.simple_home()
     await _poison(pipeline, "reading")
     body = [message("motion", id=one) for one in ("a", "poison", "b")]
-    await pipeline.worker(Lane.READING)._store([pipeline.incoming(body, lane="reading")])
+    await pipeline.worker(Lane.READING).work().store([pipeline.incoming(body, lane="reading")])
     assert [row.message_id for row in await pipeline.rows("SELECT message_id FROM reading ORDER BY 1")] == ["a", "b"]
     assert await pipeline.count("quarantine", "reason = 'store_error'") == 1
 

@@ -21,7 +21,7 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _store(pipeline: Pipeline, *messages: Incoming) -> dict[str | None, Status]:
-    for answer in await pipeline.worker()._store(messages):
+    for answer in await pipeline.worker().work().store(messages):
         answer.send()
     return {receipt.id: receipt.status for _, receipt in pipeline.line.receipts()}
 
@@ -66,20 +66,20 @@ async def test_while_the_database_refuses_everything_messages_wait_and_none_is_q
     begin, end = trouble.format(name=name, read_only="default_transaction_read_only").split("; ")
     await pipeline.run_as_admin(begin)
     await _reconnect(pipeline)
-    worker = pipeline.worker()
-    storing = asyncio.create_task(worker._store([pipeline.incoming(message("sos", id="a"))]))
+    work = pipeline.worker().work()
+    storing = asyncio.create_task(work.store([pipeline.incoming(message("sos", id="a"))]))
     for _ in range(200):
         await asyncio.sleep(0.01)
-        if worker._trouble is not None:
+        if work.trouble is not None:
             break
-    assert worker._trouble is not None
+    assert work.trouble is not None
     assert not storing.done()
     await pipeline.run_as_admin(end)
     await _reconnect(pipeline)
     (answer,) = await asyncio.wait_for(storing, 20)
     assert answer.receipt.status is Status.ACCEPTED
     assert await pipeline.count("quarantine") == 0
-    assert worker._trouble is None
+    assert work.trouble is None
 
 
 async def test_a_lost_connection_is_tried_again_and_what_was_committed_is_a_duplicate(pipeline: Pipeline) -> None:

@@ -26,7 +26,7 @@ class Counter:
         for messages in self.batches:
             yield Batch(messages, [], 0.0)
 
-    def ack(self, batch: Batch) -> None:
+    def ack(self, batch: Batch, _lost: object = ()) -> None:
         """As `Intake.ack`."""
         del batch
         self.acked.append(self.look())

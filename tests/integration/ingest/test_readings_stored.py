@@ -141,13 +141,41 @@ async def test_deadlines_are_armed_once_and_no_message_postpones_them(pipeline: 
 
 
 async def test_a_device_that_is_paired_again_is_watched_again(pipeline: Pipeline) -> None:
-    """Its deadline had ended with its heartbeat; the next message arms it."""
+    """Its deadline had ended with its heartbeat; the next message after the registry's change arms it."""
     await pipeline.simple_home()
     await pipeline.tell("motion")
     await pipeline.run("DELETE FROM deadline")
+    pipeline.who.forget()
     await pipeline.tell("motion")
     subjects = [row.subject for row in await pipeline.rows("SELECT subject FROM deadline WHERE kind = 'offline'")]
     assert sorted(subjects) == ["gw-1", "gw-1-motion"]
+
+
+async def test_a_device_that_speaks_all_the_time_is_written_every_two_seconds(
+    pipeline: Pipeline, clock: TestClock
+) -> None:
+    """As an update, so that a backlog does not write the same row with every batch."""
+    await pipeline.simple_home()
+    seen = "SELECT seen_at, carebed_now() FROM device_state WHERE device_id = 'gw-1-motion'"
+    await pipeline.tell("motion")
+    first, _ = await pipeline.row(seen)
+    await pipeline.tell("motion")
+    assert (await pipeline.row(seen))[0] == first
+    await clock.advance(seconds=2)
+    await pipeline.tell("motion")
+    second, now = await pipeline.row(seen)
+    assert second > first
+    assert (now - second).total_seconds() < 2
+
+
+async def test_a_reading_that_was_stored_before_lets_the_others_of_its_batch_in(pipeline: Pipeline) -> None:
+    """Whether or not the batch before had such a one, and within one batch."""
+    await pipeline.simple_home()
+    bodies = [message("motion", id=f"m{number}") for number in range(6)]
+    readings = [pipeline.incoming(body, device="gw-1-motion", lane="reading") for body in bodies]
+    for batch in ([0], [0, 1, 1], [1, 2], [3], [3, 4], [5]):
+        await pipeline.reading(*(readings[number] for number in batch))
+    assert await pipeline.count("reading") == 6
 
 
 async def test_a_gateway_is_heard_from_when_its_devices_speak(pipeline: Pipeline) -> None:
