@@ -33,6 +33,11 @@ metadata = MetaData(
 _LOCK_TIMEOUT_MS = 10_000
 _STATEMENT_TIMEOUT_MS = 30_000
 _LISTEN_AGAIN_S = 1.0
+#: A line on which nothing comes is asked so often whether anybody is there, and left when nobody answers in time.
+_LISTEN_ASK_S = 30.0
+_LISTEN_ANSWER_S = 10.0
+#: What was sent and not even acknowledged by the other machine for so long, is lost: TCP alone would try for 15 min.
+_UNACKNOWLEDGED_MS = 15_000
 
 
 def sqlalchemy_url(url: str) -> str:
@@ -46,10 +51,15 @@ def connection_options() -> str:
 
 
 class Database:
-    """A pool of connections under one role. `url`: `postgresql://user:password@host:port/name`."""
+    """A pool of connections under one role. `url`: `postgresql://user:password@host:port/name`.
 
-    def __init__(self, url: str, *, application: str, pool_size: int = 5) -> None:
+    `patience_s`: how long a transaction may take in all, else it is given up with `TimeoutError`. The server's own
+    time-outs do not help where a line takes everything and answers nothing (a frozen proxy, a stopped server).
+    """
+
+    def __init__(self, url: str, *, application: str, pool_size: int = 5, patience_s: float | None = None) -> None:
         self.url = url
+        self._patience_s = patience_s
         self._application = application
         self.engine: AsyncEngine = create_async_engine(
             sqlalchemy_url(url),
@@ -65,31 +75,37 @@ class Database:
                 "keepalives_idle": 5,
                 "keepalives_interval": 5,
                 "keepalives_count": 2,
+                "tcp_user_timeout": _UNACKNOWLEDGED_MS,
             },
         )
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[AsyncConnection]:
         """One transaction: committed at the end of the block, rolled back by any exception."""
-        async with self.engine.begin() as conn:
+        async with asyncio.timeout(self._patience_s), self.engine.begin() as conn:
             yield conn
 
     async def listen(self, *channels: str, ready: Callable[[], object] | None = None) -> AsyncIterator[tuple[str, str]]:
-        """Yield `(channel, payload)` of every NOTIFY; raises `psycopg.OperationalError` when the line is lost.
+        """Yield `(channel, payload)` of every NOTIFY; raises `psycopg.OperationalError` when the line is lost, and
+        `TimeoutError` when nobody answers on it.
 
         `ready` is called once listening has begun, so that a caller can read what happened before.
         """
         conn = await PsycopgConnection.connect(
             self.url, autocommit=True, application_name=self._application + "-listen", options="-c timezone=UTC",
             connect_timeout=5, keepalives_idle=5, keepalives_interval=5, keepalives_count=2,
+            tcp_user_timeout=_UNACKNOWLEDGED_MS,
         )  # fmt: skip
         async with conn:
             for channel in channels:
                 await conn.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
             if ready is not None:
                 ready()
-            async for note in conn.notifies():
-                yield note.channel, note.payload
+            while True:
+                async for note in conn.notifies(timeout=_LISTEN_ASK_S):
+                    yield note.channel, note.payload
+                async with asyncio.timeout(_LISTEN_ANSWER_S):
+                    await conn.execute("SELECT")
 
     async def wake_on(self, channel: str, wake: Callable[[], object]) -> None:
         """A named task: call `wake` at every NOTIFY, whenever listening has begun (something may have been missed), and

@@ -24,6 +24,9 @@ from ingest.watermark import publish_sentinels
 from ingest.who import Who
 from ingest.worker import Worker
 
+#: Longer than any statement may take (30 s, the server's limit), so that a slow one is told from a line that is dead.
+PATIENCE_S = 45.0
+
 
 def mqtt_passwords(settings: Settings) -> dict[str, str]:
     """User -> password of our own MQTT users; `SettingsError` when the file is missing or no such map."""
@@ -57,7 +60,9 @@ def sessions_of(settings: Settings, lane: Lane) -> list[tuple[str, Session]]:
 
 async def run(settings: Settings, lane: Lane) -> None:
     """Run until SIGTERM. `lane`: ALARM, or READING for readings and health messages."""
-    database = Database(settings.secret("database_url"), application=f"carebed-ingest-{lane}", pool_size=3)
+    database = Database(
+        settings.secret("database_url"), application=f"carebed-ingest-{lane}", pool_size=3, patience_s=PATIENCE_S
+    )
     sessions = sessions_of(settings, lane)
     who = Who(database)
     processor = AlarmLane(who, channels(settings)) if lane is Lane.ALARM else ReadingLane(who)

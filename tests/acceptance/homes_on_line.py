@@ -3,24 +3,33 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from device_sim.backoff import Backoff
 from device_sim.gateway_link import Account, GatewayLink, utc_now
 from device_sim.outbox import Outbox
 from gateway.wire import Receipt
-from tests.house import House
 
 #: A device resends every 5 to 20 s; a story has no time for that.
 RESEND_S = (2.0, 4.0)
 
 
-def link_of(house: House, gateway: dict[str, Any], *, clock: Any = utc_now) -> GatewayLink:
+class Place(Protocol):
+    """A house or a stage: where the broker is."""
+
+    @property
+    def ready(self) -> dict[str, Any]:
+        """As in the ready file."""
+
+
+def link_of(
+    house: Place, gateway: dict[str, Any], *, clock: Any = utc_now, resend_s: tuple[float, float] = RESEND_S
+) -> GatewayLink:
     """The gateway's line, not yet up: `run()` keeps it up."""
     mqtt = house.ready["mqtt"]
     account = Account(mqtt["host"], mqtt["port"], gateway["id"], gateway["password"])
     return GatewayLink(
-        account, clock=clock, outbox=Outbox(resend_s=RESEND_S), backoff=Backoff(first_s=0.2, longest_s=1.0)
+        account, clock=clock, outbox=Outbox(resend_s=resend_s), backoff=Backoff(first_s=0.2, longest_s=1.0)
     )
 
 

@@ -1,0 +1,190 @@
+"""A lane is killed before each statement, commit, PUBACK and receipt of a batch in turn; every message counts once.
+
+The packets that the process sends to database and broker are counted on lines between them. In the n-th round it gets
+kill -9 when it sends the n-th one since the batch reached it, and that packet arrives nowhere; so what was sent before
+has been done, and nothing else. The rounds end when a batch has fewer packets than that.
+"""
+
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from homes_on_line import answered, device_of, link_of, on_line, until
+from lane_stage import LaneStage, lane_stage
+
+from gateway.wire import AlarmType, Lane, Message, Status
+from tests.lines import Line, line
+
+#: Every n-th packet; all of them take two minutes (make stories).
+STRIDE = int(os.environ.get("CAREBED_TEST_STRIDE", "12"))
+HOMES = 180 // STRIDE
+
+#: PostgreSQL's packets that make the server do something: the end of a statement, or of the rows of a COPY.
+_STATEMENT_ENDS = {ord("S"), ord("Q"), ord("c")}
+_PINGREQ = 0xC0
+
+
+@dataclass
+class Executioner:
+    """Counts from the moment when `mark` has reached the process, and kills it at the n-th packet."""
+
+    kill: Callable[[], None]
+    mark: bytes = b"never"
+    at: int = 0
+    counted: int = 0
+    armed: bool = False
+    killed: bool = False
+    sent: list[str] = field(default_factory=list)
+
+    def wait_for(self, mark: str, at: int) -> None:
+        self.mark, self.at, self.counted, self.armed, self.killed = mark.encode(), at, 0, False, False
+
+    def rest(self) -> None:
+        """The next process may live."""
+        self.mark, self.armed, self.killed = b"never", False, False
+
+    def heard(self, data: bytes) -> None:
+        self.armed = self.armed or self.mark in data
+
+    def statement(self, kind: int, _packet: bytes) -> bool:
+        return kind in _STATEMENT_ENDS and self._one(f"database {chr(kind)}")
+
+    def packet(self, kind: int, _packet: bytes) -> bool:
+        return kind != _PINGREQ and self._one(f"broker {kind >> 4}")
+
+    def _one(self, what: str) -> bool:
+        if self.killed:
+            return True
+        if not self.armed:
+            return False
+        self.counted += 1
+        if self.counted != self.at:
+            return False
+        self.sent.append(what)
+        self.killed = True
+        self.kill()
+        return True
+
+
+@dataclass
+class Rounds:
+    """The stage with one lane behind two lines."""
+
+    stage: LaneStage
+    lane: str
+    database: Line
+    broker: Line
+    executioner: Executioner
+
+    async def start(self) -> None:
+        """What the dead one has sent and nobody has read yet arrives nowhere either."""
+        self.database.cut()
+        self.broker.cut()
+        self.executioner.rest()
+        self.stage.start(self.lane, mqtt_port=self.broker.port, database_port=self.database.port)
+        await self.stage.is_ready(self.lane)
+
+
+@asynccontextmanager
+async def rounds(directory: Path, lane: str) -> AsyncIterator[Rounds]:
+    async with (
+        lane_stage(directory, HOMES) as stage,
+        line("postgres", stage.postgres.port) as database,
+        line("mqtt", stage.broker.port) as broker,
+    ):
+        executioner = Executioner(lambda: stage.kill(lane))
+        database.watch, broker.watch, broker.heard = executioner.statement, executioner.packet, executioner.heard
+        one = Rounds(stage, lane, database, broker, executioner)
+        await one.start()
+        await stage.save_broker()
+        yield one
+
+
+@pytest.mark.parametrize("offset", [STRIDE])
+async def test_a_press_opens_one_alarm_and_is_answered_wherever_the_alarm_lane_dies(
+    tmp_path: Path, offset: int
+) -> None:
+    """Each round another home calls and says that all is well."""
+    async with rounds(tmp_path / "data", "alarm") as one:
+        gateways = one.stage.gateways
+        links = [link_of(one.stage, gateway, resend_s=(0.5, 1.0)) for gateway in gateways]
+        calls: list[Message] = []
+        async with on_line(links):
+            for number, (link, gateway) in enumerate(zip(links, gateways, strict=True)):
+                call = link.message(AlarmType.SOS, True, message_id=f"round-{number:03d}-call")
+                calls.append(call)
+                one.executioner.wait_for(call.id, at=offset + number * STRIDE)
+                button = device_of(gateway, "button")
+                pending = [
+                    link.alarm(button, call),
+                    link.alarm(button, link.message(AlarmType.CHECK_IN, True, message_id=f"round-{number:03d}-well")),
+                ]
+                assert await until(
+                    lambda pending=pending: one.executioner.killed or all(each.done() for each in pending), 30, 0.01
+                )
+                if not one.executioner.killed:
+                    break
+                await one.start()
+                receipts = await answered(pending, 30)
+                assert {receipt.status for receipt in receipts} <= {Status.ACCEPTED, Status.DUPLICATE}
+            else:
+                pytest.fail(f"{len(links)} homes are too few for {one.executioner.counted} packets")
+        kinds = " ".join(one.executioner.sent)
+        assert len(calls) * STRIDE > 20
+        assert "database" in kinds
+        if STRIDE == 1:
+            assert "broker 4" in kinds  # between commit and PUBACK
+            assert "broker 3" in kinds  # between PUBACK and receipt
+        rows = one.stage.query("SELECT message_id, count(*) FROM inbox WHERE message_id LIKE 'round-%%' GROUP BY 1")
+        assert sorted(rows) == sorted((f"{call.id[:-4]}{what}", 1) for call in calls for what in ("call", "well"))
+        alarms = one.stage.query(
+            """SELECT alarm.home_id, repeats, count(*) FILTER (WHERE alarm_event.type = 'raised'),
+                   (SELECT count(*) FROM deadline WHERE alarm_id = alarm.id)
+               FROM alarm JOIN alarm_event ON alarm_event.alarm_id = alarm.id WHERE alarm.kind = 'sos'
+               GROUP BY alarm.id"""
+        )
+        assert len({home for home, *_ in alarms}) == len(alarms) == len(calls)
+        assert {rest for _, *rest in map(tuple, alarms) for rest in [tuple(rest)]} == {(0, 1, 1)}
+
+
+def stored(one: Rounds) -> int:
+    return int(one.stage.query("SELECT count(*) FROM reading WHERE message_id LIKE 'round-%%'")[0][0])
+
+
+@pytest.mark.parametrize("offset", [STRIDE])
+async def test_a_reading_is_stored_once_wherever_the_reading_lane_dies(tmp_path: Path, offset: int) -> None:
+    """Each round one home sends single readings of several kinds, and an array. Nobody resends: the broker does."""
+    async with rounds(tmp_path / "data", "reading") as one:
+        gateways = one.stage.gateways
+        links = [link_of(one.stage, gateway) for gateway in gateways]
+        sent: set[str] = set()
+        async with on_line(links):
+            for number, (link, gateway) in enumerate(zip(links, gateways, strict=True)):
+                one.executioner.wait_for(f"round-{number:03d}-0", at=offset + number * STRIDE)
+                sensor = device_of(gateway, "motion")
+                readings = [
+                    link.message(kind, value, message_id=f"round-{number:03d}-{index}")
+                    for index, (kind, value) in enumerate(
+                        (("motion", True), ("door", True), ("temperature", 21.5), ("steps", 12), ("hum", "loud"))
+                    )
+                ]
+                sent |= {reading.id for reading in readings}
+                for reading in readings[:3]:
+                    link.publish(Lane.READING, sensor, reading)
+                link.publish(Lane.READING, sensor, readings[3:])
+                await link.flushed()
+                assert await until(lambda: one.executioner.killed or stored(one) == len(sent), 30, 0.02)  # noqa: B023
+                # Stored is not acknowledged yet; a batch that is over sends nothing more.
+                if not await until(lambda: one.executioner.killed, 0.5):
+                    break
+                await one.start()
+                assert await until(lambda: stored(one) >= len(sent), 30)  # noqa: B023
+            else:
+                pytest.fail(f"{len(links)} homes are too few for {one.executioner.counted} packets")
+        assert "database" in " ".join(one.executioner.sent)
+        rows = one.stage.query("SELECT message_id FROM reading WHERE message_id LIKE 'round-%%'")
+        assert sorted(row[0] for row in rows) == sorted(sent)
+        assert one.stage.query("SELECT count(*) FROM quarantine") == [(0,)]
