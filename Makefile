@@ -16,7 +16,7 @@ WEB_READY := web/node_modules/.ready
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
 
-.PHONY: help setup demo up test lint format bench lock programs browser
+.PHONY: help setup demo up test lint format bench chaos lock programs browser
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ format: $(PYTHON_READY)  ## bring the code into shape
 
 bench: programs $(PYTHON_READY)  ## the figures of docs/protocol.md, also in build/bench.json
 	$(BIN)/python -m benchmarks
+
+chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, every message accounted for (CHAOS=options)
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # Without the machine's pip configuration, so that no address gets into the files. pip-tools comes with requirements/dev.txt.
 PIP_COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \

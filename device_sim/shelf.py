@@ -33,10 +33,14 @@ class Shelf:
 
     def put(self, topic: str, payload: bytes) -> None:
         """Take a payload to be sent."""
+        self.add(Parcel(topic, payload))
+
+    def add(self, parcel: Parcel) -> None:
+        """Take a parcel to be sent."""
         if len(self._waiting) >= self._room:
             self._waiting.popleft()
             self.dropped += 1
-        self._waiting.append(Parcel(topic, payload))
+        self._waiting.append(parcel)
 
     def take(self) -> Parcel | None:
         """The next payload to send, in order; it stays on the shelf."""
