@@ -16,10 +16,10 @@ WEB_READY := web/node_modules/.ready
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
 
-.PHONY: help setup demo up test lint format bench chaos lock programs browser
+.PHONY: help setup demo up test lint format bench chaos timescale lock programs browser
 
 help:  ## list these commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: programs browser $(WEB_BUILT)  ## everything that use and tests need: .venv with `carebed`, broker, browser, web page
 
@@ -51,6 +51,10 @@ bench: programs $(PYTHON_READY)  ## the figures of docs/protocol.md, also in bui
 
 chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, every message accounted for (CHAOS=options)
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+timescale: programs $(PYTHON_READY)  ## integration and migration tests on PostgreSQL 17 with TimescaleDB (needs root)
+	@scripts/timescale setup
+	CAREBED_TEST_POSTGRES=timescale $(BIN)/pytest tests/integration tests/migration --numprocesses 2 --dist loadfile
 
 # Without the machine's pip configuration, so that no address gets into the files. pip-tools comes with requirements/dev.txt.
 PIP_COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \

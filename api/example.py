@@ -99,6 +99,26 @@ HOMES = {
     "next": None,
 }
 
+SINCE = "2026-11-22T02:00:00Z"
+
+SERIES = {
+    "items": [
+        {
+            "device": "h0007-band",
+            "kind": "wristband",
+            "type": "heart_rate",
+            "hour": ["2026-11-22T02:00:00.000Z", "2026-11-22T03:00:00.000Z"],
+            "readings": [60, 58],
+            "mean": [64.2, 66.5],
+            "min": [58, 61],
+            "max": [81, 97],
+            "first": [62, 65],
+            "last": [65, 71],
+        },
+    ],
+    "next": None,
+}
+
 VISITS = {
     "items": [
         {

@@ -189,6 +189,28 @@ class HomePage(_Shape):
     next: str | None
 
 
+class Series(_Shape):
+    """Readings of one device and type: columns of equal length, an entry for each hour that has readings."""
+
+    device: str
+    kind: str
+    type: str
+    hour: list[datetime]
+    readings: list[int]
+    mean: list[float | None]
+    min: list[float | None]
+    max: list[float | None]
+    first: list[float | None]
+    last: list[float | None]
+
+
+class SeriesPage(_Shape):
+    """All series of a home."""
+
+    items: list[Series]
+    next: str | None
+
+
 class Visit(_Shape):
     """Somebody was there. `ended_at` null: still is."""
 

@@ -84,6 +84,16 @@ def migrate() -> None:
 
 
 @app.command()
+def hypertable() -> None:
+    """Move readings into a TimescaleDB hypertable (needs CAREBED_OWNER_DATABASE_URL); ingest waits until it is done."""
+    settings = load_settings()
+    configure_logs("hypertable", settings.log_level)
+    from carebed.hypertable_command import move_to_hypertable
+
+    typer.echo(f"{move_to_hypertable(settings.secret('owner_database_url'))} readings moved")
+
+
+@app.command()
 def up(
     data_dir: Annotated[Path, typer.Option(envvar="CAREBED_DATA_DIR", help="database, broker, logs")] = Path("data"),
     http_port: Annotated[int, typer.Option(envvar="CAREBED_HTTP_PORT", min=1, max=65535)] = 8080,

@@ -4,6 +4,7 @@ Loaded once per process by the CLI and handed down; nothing reads the environmen
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,22 @@ class Settings(BaseSettings):
     batch_linger_ms: int = Field(5, ge=0, le=1_000)
     pending_messages: int = Field(20_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
 
+    # Retention. A month can be compared with the same month a year before, and the six months for which China's
+    # Cybersecurity Law (art. 21) wants network logs kept are in it. Hourly figures stay five years, as the rules for
+    # care institutions (MCA order 66 of 2020) want a resident's file kept.
+    readings_kept_days: int = Field(400, ge=0, le=36_500, description="0 = for ever")
+    hours_kept_days: int = Field(1_830, ge=0, le=36_500, description="hourly figures; 0 = for ever")
+
+    @property
+    def readings_kept(self) -> timedelta | None:
+        """How long readings are kept; None: for ever."""
+        return timedelta(days=self.readings_kept_days) if self.readings_kept_days else None
+
+    @property
+    def hours_kept(self) -> timedelta | None:
+        """How long their hourly figures are kept; None: for ever."""
+        return timedelta(days=self.hours_kept_days) if self.hours_kept_days else None
+
     def secret(self, name: str) -> str:
         """The secret of this field (a database URL, ...); `SettingsError` naming it when it has no value."""
         self.needed(name)
@@ -78,6 +95,8 @@ def load_settings() -> Settings:
         url: SecretStr | None = getattr(settings, name)
         if url is not None and not url.get_secret_value().startswith(("postgresql://", "postgres://")):
             raise SettingsError(f"CAREBED_{name.upper()} is wrong: it must begin with postgresql://.")
+    if settings.hours_kept_days and not 0 < settings.readings_kept_days <= settings.hours_kept_days:
+        raise SettingsError("CAREBED_HOURS_KEPT_DAYS is wrong: hourly figures are kept at least as long as readings.")
     if settings.webhook_url is not None:
         if not settings.webhook_url.startswith(("http://", "https://")):
             raise SettingsError("CAREBED_WEBHOOK_URL is wrong: it must begin with http:// or https://.")

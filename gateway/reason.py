@@ -15,6 +15,7 @@ class Reason(StrEnum):
     BAD_ID = "bad_id", "`id` is missing or is not a string of 1 to 64 characters"
     BAD_TIME = "bad_time", "`time` is not RFC 3339 with a zone or integer milliseconds, within the years 1 to 9999"
     FUTURE_TIME = "future_time", "`time` lies more than 10 min ahead"
+    TOO_OLD = "too_old", "`time` lies before what is kept of readings"
     NUL_CHARACTER = "nul_character", "a string holds the character U+0000, which the database cannot keep"
     LONE_SURROGATE = "lone_surrogate", "a string holds half of a surrogate pair, which is no character"
     NOT_FINITE = "not_finite", "a number is infinite, not a number, or does not fit a double"

@@ -65,7 +65,7 @@ async def run(settings: Settings, lane: Lane) -> None:
     )
     sessions = sessions_of(settings, lane)
     who = Who(database)
-    processor = AlarmLane(who, channels(settings)) if lane is Lane.ALARM else ReadingLane(who)
+    processor = AlarmLane(who, channels(settings)) if lane is Lane.ALARM else ReadingLane(who, settings.readings_kept)
     intake = Intake(
         [session for _, session in sessions], max_batch=settings.batch_messages,
         linger_ms=0 if lane is Lane.ALARM else settings.batch_linger_ms, max_pending=settings.pending_messages,

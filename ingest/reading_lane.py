@@ -1,7 +1,7 @@
 """The reading lane: readings and health messages. One batch, one transaction: stored once each, state updated."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -31,6 +31,7 @@ _LAST_VALUES = text("""
 #: States are repeated at least this often, or nobody would wait for the next one.
 _STATE_KNOWN = timedelta(days=1)
 _LASTS_KEPT = 100_000
+_EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class ReadingLane:
@@ -38,8 +39,10 @@ class ReadingLane:
 
     lane = Lane.READING
 
-    def __init__(self, who: Who) -> None:
+    def __init__(self, who: Who, kept: timedelta | None = None) -> None:
+        """`kept`: how long readings are kept; older ones are put aside. None: for ever."""
         self._who = who
+        self._kept = kept
         self._lasts: dict[tuple[str, str], Last | None] = {}
         self._lately = Lately()
         self._readings = ReadingStore()
@@ -48,8 +51,8 @@ class ReadingLane:
         """Take in these messages within the caller's transaction; nobody waits for an answer."""
         batch = await sort_batch(conn, self._who, Lane.READING, now, messages)
         await self._learn_values(conn, now, batch.items)
-        rows, strangers, signs = self._read(batch.items, now)
-        rejected = [*batch.rejected, *map(_stranger, strangers)]
+        rows, unstorable, signs = self._read(batch.items, now)
+        rejected = [*batch.rejected, *map(_put_aside, unstorable)]
         await put_aside(conn, now, rejected)
         stored = await self._readings.store(conn, now, rows)
         await keep_signs(conn, "reading", now, signs)
@@ -66,10 +69,11 @@ class ReadingLane:
         return []
 
     def _read(self, items: Sequence[Item], now: datetime) -> tuple[list[Row], list[Item], Signs]:
-        """Rows to store, items of unknown senders, and who is alive. With `sort_batch` the hot path: each line of the
-        loop is run for every message of a backlog."""
+        """Rows to store, items to put aside (unknown senders, older than what is kept), and who is alive. With
+        `sort_batch` the hot path: each line of the loop is run for every message of a backlog."""
         rows: list[Row] = []
-        strangers: list[Item] = []
+        unstorable: list[Item] = []
+        oldest = _EVER if self._kept is None else now - self._kept
         signs = Signs(lately := self._lately.at(now))
         for item in items:
             sender, message = item.sender, item.message
@@ -78,14 +82,17 @@ class ReadingLane:
                 signs.heard(sender, kind)
             device = sender.device
             if device is None:
-                strangers.append(item)
+                unstorable.append(item)
                 continue
             value, time = message.value, message.time
+            if time is not None and time < oldest:
+                unstorable.append(item)
+                continue
             if self._is_activity(device.id, kind, value, time or now):
                 signs.active(device, time or now, now)
             number, words = (None, value) if isinstance(value, str) else (value, None)
             rows.append((time, device.id, message.id, kind, number, words, message.unit, message.data or None, now))
-        return rows, strangers, signs
+        return rows, unstorable, signs
 
     async def _learn_values(self, conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> None:
         """Look up what states and counters said last, where it is not known yet."""
@@ -115,8 +122,13 @@ class ReadingLane:
         return judged.changed and may_be_activity(kind, value)
 
 
-def _stranger(item: Item) -> Rejected:
-    sender = item.sender
-    reason = Reason.UNKNOWN_GATEWAY if sender.gateway is None else Reason.UNKNOWN_DEVICE
-    detail = sender.topic.gateway if sender.gateway is None else sender.device_id
+def _put_aside(item: Item) -> Rejected:
+    sender, time = item.sender, item.message.time
+    if sender.gateway is None:
+        reason, detail = Reason.UNKNOWN_GATEWAY, sender.topic.gateway
+    elif sender.device is None:
+        reason, detail = Reason.UNKNOWN_DEVICE, sender.device_id
+    else:
+        assert time is not None  # only a time can be too old
+        reason, detail = Reason.TOO_OLD, time.isoformat()
     return Rejected(item.incoming, sender.topic.lane, reason, detail, ids=(item.message.id,), raw=encode(item.message))

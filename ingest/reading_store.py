@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.database import psycopg_of
 from gateway.limits import SAME_ID_WITHOUT_TIME
 from gateway.message import JsonObject
+from ingest.reading_hour import note_batch
 
 Row = tuple[
     datetime | None, str, str, str, float | None, str | None, str | None, JsonObject | None, datetime
@@ -61,7 +62,13 @@ class ReadingStore:
         rows = await _timed(conn, now, rows)
         if not rows:
             return 0
-        raw = await psycopg_of(conn)
+        stored = await self._store(await psycopg_of(conn), rows)
+        if stored:
+            times = [row[0] for row in rows if row[0] is not None]
+            await note_batch(conn, now, min(times), max(times), stored)
+        return stored
+
+    async def _store(self, raw: "PsycopgConnection[Any]", rows: Sequence[Row]) -> int:
         if not self._careful:
             try:
                 async with raw.transaction():

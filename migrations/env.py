@@ -3,6 +3,7 @@
 The database URL and the connection come from `carebed.migrate`; there is no alembic.ini.
 """
 
+import re
 from typing import Any
 
 from alembic import context
@@ -14,11 +15,15 @@ from carebed.schema import load_schema
 _LOCK = text("SELECT pg_advisory_xact_lock(7270142)")
 
 
+# Days and hours of readings, months of hourly figures.
+_PARTITION = re.compile(r"reading(_hour)?_(default|\d{8}(_\d\d)?)")
+
+
 def _ours(obj: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
     """Partitions come and go with the calendar; they are no part of the compared schema."""
     if kind == "table":
-        return not str(name).startswith("reading_")
-    return not (kind == "index" and str(obj.table.name).startswith("reading_"))
+        return not _PARTITION.fullmatch(str(name))
+    return not (kind == "index" and _PARTITION.fullmatch(str(obj.table.name)))
 
 
 def run() -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from carebed.clock import advance, allow_shifts
 from carebed.database import Database
-from carebed.embedded import ports
-from carebed.embedded.postgres import FAST_AND_LOOSE, DatabaseUrls, EmbeddedPostgres
+from carebed.embedded.postgres import DatabaseUrls, EmbeddedPostgres
 from carebed.migrate import upgrade
 from tests.house import House
+from tests.servers import has_timescale, server
 
 TEMPLATE = "carebed_template"
 
@@ -43,9 +43,12 @@ class Server:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One PostgreSQL for this test process."""
-    data = tmp_path_factory.mktemp("postgres")
-    embedded = EmbeddedPostgres(data, ports.free_port(), settings=FAST_AND_LOOSE)
+    embedded = server(tmp_path_factory.mktemp("postgres"))
     asyncio.run(embedded.start())
+    if has_timescale():
+        # As in TimescaleDB's image: every new database has it.
+        with psycopg.connect(embedded.urls("template1").admin, autocommit=True) as conn:
+            conn.execute("CREATE EXTENSION timescaledb")
     with psycopg.connect(embedded.urls().admin, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {TEMPLATE} OWNER carebed_owner")
     upgrade(embedded.urls(TEMPLATE).owner)

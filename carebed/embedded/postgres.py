@@ -86,6 +86,8 @@ class EmbeddedPostgres:
     `start()` and `stop()` may be called from any event loop; the process belongs to the thread that started it.
     """
 
+    major = MAJOR
+
     def __init__(
         self, data_dir: Path, port: int, *, log: Path | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
@@ -119,7 +121,7 @@ class EmbeddedPostgres:
         await self.stop()
         await leftover.clear(self._directory, "postgres", signal.SIGINT)
         ports.require_free(self.port, "the database", "port")
-        binaries = programs(self._quarters)
+        binaries = self._programs()
         self._read_passwords()
         if not self._directory.exists():
             await self._make(binaries)
@@ -147,6 +149,10 @@ class EmbeddedPostgres:
         """Shut it down in order; kill what is left after `grace_s`."""
         if self.child is not None and self.child.returncode is None:
             await self.child.stop(signal.SIGINT, grace_s)
+
+    def _programs(self) -> Path:
+        """The directory with the programs of version `major`."""
+        return programs(self._quarters)
 
     def _read_passwords(self) -> None:
         self._secrets.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -188,10 +194,10 @@ class EmbeddedPostgres:
     def _prepare(self) -> None:
         """Check the version, hand the files to the account, drop the PID file of a server that is known to be gone."""
         version = (self._directory / "PG_VERSION").read_text(encoding="utf-8").strip()
-        if version != str(MAJOR):
+        if version != str(self.major):
             raise StartError(
-                f"{self._directory} is of PostgreSQL {version}, and this is {MAJOR}: move it over with pg_upgrade, "
-                "or choose a new --data-dir."
+                f"{self._directory} is of PostgreSQL {version}, and this is {self.major}: move it over with "
+                "pg_upgrade, or choose a new --data-dir."
             )
         self._quarters.hand_over(self._directory)
         # Its PID may belong to somebody else by now, and the server would then refuse to start.

@@ -7,6 +7,7 @@ address cannot come without a test of its scope.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import psycopg
 import pytest
 from api_service import Person, Service
 
@@ -100,6 +101,26 @@ async def _finds_homes(ground: Ground, person: Person) -> None:
     )
 
 
+async def _reads_history(ground: Ground, person: Person) -> None:
+    for gateway, alarm in (("gw-0001", ground.ours), ("gw-other-0001", ground.theirs)):
+        ground.service.sql(
+            "INSERT INTO reading_hour (device_id, hour, type, readings, numbers)"
+            " SELECT id, '2026-11-20 08:00Z', 'motion', 3, 0 FROM device WHERE gateway_id = %s"
+            " ON CONFLICT DO NOTHING", gateway,
+        )  # fmt: skip
+        home = ground.service.home(gateway)
+        answer = await person.get(f"/homes/{home}/readings", **{"from": "2026-11-20T00:00Z", "to": "2026-11-21T00:00Z"})
+        if alarm in ground.visible_to(person.login):
+            assert answer.status_code == 200
+            assert {item["readings"][0] for item in answer.json()["items"]} == {3}
+        else:
+            assert answer.status_code == 404
+        # Nor does the function behind it show more to somebody who gets past the API.
+        with psycopg.connect(ground.service.urls.api) as conn:
+            hours = conn.execute("SELECT count(*) FROM history_of_home(%s, '-infinity', 'infinity')", [home]).fetchone()
+            assert hours == (0,)
+
+
 async def _lists_visits(ground: Ground, person: Person) -> None:
     visible = ground.visible_to(person.login)
     assert {item["alarm"] for item in (await person.get("/visits")).json()["items"]} == visible
@@ -150,6 +171,7 @@ PROBES: dict[str, Probe] = {
     "raiseAlarm": _raises,
     "followAlarms": _follows,
     "findHomes": _finds_homes,
+    "listReadings": _reads_history,
     "listVisits": _lists_visits,
     "acknowledgeAlarm": _makes("acknowledge", DESK),
     "acceptAlarm": _makes("accept", RESPONDERS),

@@ -1,10 +1,12 @@
 """Readings and health messages: stored once each, as they are, and what they say about homes and devices."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from small_district import Pipeline, ago, message
 
+from ingest.reading_lane import ReadingLane
 from registry.pairing import NewDevice
 from tests.conftest import TestClock
 
@@ -65,6 +67,20 @@ async def test_a_reading_without_a_time_is_put_aside(pipeline: Pipeline) -> None
     reasons = [row.reason for row in await pipeline.rows("SELECT reason FROM quarantine ORDER BY id")]
     assert reasons == ["bad_time", "unknown_device"]
     assert await pipeline.count("reading") == 0
+
+
+async def test_what_is_older_than_what_is_kept_is_put_aside_and_its_sender_is_alive(pipeline: Pipeline) -> None:
+    """Stored, it would be dropped without a word; a device whose clock starts in 1970 is no silent one."""
+    await pipeline.simple_home()
+    pipeline.reading_lane = ReadingLane(pipeline.who, timedelta(days=30))
+    await pipeline.tell("motion", time=ago(days=29))
+    await pipeline.tell("motion", time=ago(days=31))
+    await pipeline.tell("heartbeat", "gw-1-door", "health", time="1970-01-01T00:00:00Z")
+    await pipeline.tell("offline", "_", "health", time=None)
+    assert await pipeline.count("reading") == 2
+    assert [row.reason for row in await pipeline.rows("SELECT reason FROM quarantine")] == ["too_old", "too_old"]
+    seen = [row.device_id for row in await pipeline.rows("SELECT device_id FROM device_state ORDER BY 1")]
+    assert seen == ["gw-1", "gw-1-door", "gw-1-motion"]
 
 
 async def test_activity_never_moves_backwards_nor_into_the_future(pipeline: Pipeline) -> None:

@@ -1,0 +1,77 @@
+"""A home's readings by the hour, for charts: one series for each device and type, its figures in columns."""
+
+from datetime import timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Query
+from pydantic import AwareDatetime
+from sqlalchemy import text
+from starlette.responses import JSONResponse, Response
+
+from alerts.view import utc
+from api import example, shapes
+from api.document import answers
+from api.page import json_page
+from api.problem import Problem, not_found
+from api.scope import Caller
+from carebed.clock import now as clock_now
+
+router = APIRouter(prefix="/homes", tags=["homes"])
+
+#: A year and a day: more than a chart can show.
+_LONGEST = timedelta(days=367)
+_WEEK = timedelta(days=7)
+
+_HOME = text("SELECT EXISTS (SELECT FROM home WHERE id = :home)")
+
+# The function shows a home's hours to whoever may see the home, and is asked once instead of for each row.
+_SERIES = text(f"""
+    SELECT json_build_object('device', device_id, 'kind', (SELECT kind FROM device WHERE device.id = device_id),
+        'type', type, 'hour', json_agg({utc("hour")}), 'readings', json_agg(readings),
+        'mean', json_agg(sum / nullif(numbers, 0)), 'min', json_agg(min), 'max', json_agg(max),
+        'first', json_agg(first), 'last', json_agg(last))::text AS body
+    FROM history_of_home(:home, :since, :until)
+    GROUP BY device_id, type ORDER BY device_id, type
+""")
+
+
+@router.get(
+    "/{home_id}/readings",
+    operation_id="listReadings",
+    summary="A home's readings by the hour",
+    description=(
+        "One series for each device and type, its columns of equal length, one entry for each hour that has readings. "
+        "Figures are null where no reading of the hour is a number. What came in within the last minutes may be "
+        "missing; what comes late gets into its hour."
+    ),
+    response_model=shapes.SeriesPage,
+    response_class=JSONResponse,
+    responses=answers(401, 404, 422, ok={200: ("All series.", "application/json", example.SERIES)}),
+)
+async def readings(
+    call: Caller,
+    home_id: UUID,
+    from_: Annotated[
+        AwareDatetime | None, Query(alias="from", description="by default a week before `to`", examples=[example.SINCE])
+    ] = None,
+    to: Annotated[AwareDatetime | None, Query(description="by default now; at most 367 days after `from`")] = None,
+    bucket: Annotated[Literal["hour"], Query(description="how much time is one entry")] = "hour",
+) -> Response:
+    del bucket  # there is one, named so that there can be others
+    if not (await call.conn.execute(_HOME, {"home": home_id})).scalar_one():
+        raise not_found("There is no such home in your areas.")
+    try:
+        until = to or await clock_now(call.conn)
+        since = from_ or until - _WEEK
+    except OverflowError:
+        raise _bad_span() from None
+    if not timedelta(0) < until - since <= _LONGEST:
+        raise _bad_span()
+    rows = await call.conn.execute(_SERIES, {"home": home_id, "since": since, "until": until})
+    return json_page(rows.scalars().all(), None)
+
+
+def _bad_span() -> Problem:
+    detail = "`to` must be after `from`, and by no more than 367 days."
+    return Problem(422, "invalid", detail, errors=[{"parameter": "to", "detail": detail}])
