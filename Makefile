@@ -16,7 +16,7 @@ WEB_READY := web/node_modules/.ready
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
 
-.PHONY: help setup demo up test lint format bench chaos timescale lock programs browser
+.PHONY: help setup demo up test lint format bench chaos fuzz timescale lock programs browser
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,12 @@ chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, ever
 timescale: programs $(PYTHON_READY)  ## integration and migration tests on PostgreSQL 17 with TimescaleDB (needs root)
 	@scripts/timescale setup
 	CAREBED_TEST_POSTGRES=timescale $(BIN)/pytest tests/integration tests/migration --numprocesses 2 --dist loadfile
+
+# N mutated messages; SEED, ROUND and SIZE are what a failure prints.
+N ?= 1000000
+fuzz: $(PYTHON_READY)  ## a million mutated messages through decode and pipeline, every one accounted for (N=, SEED=)
+	$(BIN)/python -m tests.fuzz --count $(N) $(if $(SEED),--seed '$(SEED)') $(if $(ROUND),--round $(ROUND)) \
+		$(if $(SIZE),--size $(SIZE))
 
 # Without the machine's pip configuration, so that no address gets into the files. pip-tools comes with requirements/dev.txt.
 PIP_COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url \
