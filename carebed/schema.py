@@ -13,7 +13,7 @@ _TABLE_MODULES = (
     "carebed.clock", "carebed.deadline", "carebed.heartbeat",
     "registry.area", "registry.station", "registry.home", "registry.gateway", "registry.staff",
     "alerts.alarm", "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.notification",
-    "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine",
+    "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
     "visits.visit", "api.idempotency",
 )  # fmt: skip
 

@@ -45,6 +45,9 @@ class Settings(BaseSettings):
     # Ingest. 5,000 messages or 5 ms: figures in docs/adr/0003-mqtt-subscriber.md.
     batch_messages: int = Field(5_000, ge=1, le=100_000)
     batch_linger_ms: int = Field(5, ge=0, le=1_000)
+    # Objects a second of the reading lane, averaged over a minute: docs/adr/0009-flood-limit.md.
+    flood_per_s: int = Field(1_000, ge=1, description="beyond it a gateway's readings go to quarantine")
+    flood_hosted_per_s: int = Field(20_000, ge=1, description="the same for a gateway that serves many homes")
     pending_messages: int = Field(20_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
 
     # Retention. A month can be compared with the same month a year before, and the six months for which China's

@@ -22,7 +22,7 @@ class Reason(StrEnum):
     TOO_DEEP = "too_deep", "`data` nests more than 32 levels"
     UNKNOWN_GATEWAY = "unknown_gateway", "no gateway with this id is registered"
     UNKNOWN_DEVICE = "unknown_device", "no device with this id is registered at this gateway"
-    FLOOD = "flood", "more messages than this gateway or device may send"
+    FLOOD = "flood", "more than this gateway may send; the row holds many messages, packed"
     STORE_ERROR = "store_error", "the database refused it"
 
     meaning: str

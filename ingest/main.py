@@ -15,6 +15,7 @@ from carebed.supervision import run_tasks
 from gateway.lanes import Lane
 from gateway.topics import GROUPS, STRAY_FILTER, alarm_filters, reading_filters
 from ingest.alarm_lane import AlarmLane
+from ingest.flood import FloodGuard
 from ingest.last_resort import LastResort
 from ingest.metrics import IntakeMetrics, WatermarkMetrics
 from ingest.mqtt import Intake, Session
@@ -65,7 +66,10 @@ async def run(settings: Settings, lane: Lane) -> None:
     )
     sessions = sessions_of(settings, lane)
     who = Who(database)
-    processor = AlarmLane(who, channels(settings)) if lane is Lane.ALARM else ReadingLane(who, settings.readings_kept)
+    guard = FloodGuard(settings.flood_per_s, settings.flood_hosted_per_s)
+    processor = (
+        AlarmLane(who, channels(settings)) if lane is Lane.ALARM else ReadingLane(who, settings.readings_kept, guard)
+    )
     intake = Intake(
         [session for _, session in sessions], max_batch=settings.batch_messages,
         linger_ms=0 if lane is Lane.ALARM else settings.batch_linger_ms, max_pending=settings.pending_messages,

@@ -1,7 +1,8 @@
 """The reading lane: readings and health messages. One batch, one transaction: stored once each, state updated."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +12,8 @@ from gateway.message import Value, encode
 from gateway.reason import Reason
 from ingest import watermark
 from ingest.detect.activity import Last, is_compared, judge_change, may_be_activity
+from ingest.flood import FloodGuard, Verdict
+from ingest.flood_store import FloodLog, put_floods_aside
 from ingest.item import Item, sort_batch
 from ingest.mqtt import Incoming
 from ingest.outcome import Answer, Outcome
@@ -39,25 +42,36 @@ class ReadingLane:
 
     lane = Lane.READING
 
-    def __init__(self, who: Who, kept: timedelta | None = None) -> None:
-        """`kept`: how long readings are kept; older ones are put aside. None: for ever."""
+    def __init__(self, who: Who, kept: timedelta | None = None, guard: FloodGuard | None = None) -> None:
+        """`kept`: how long readings are kept; older ones are put aside. None: for ever. `guard`: cuts off what a
+        gateway sends too much."""
         self._who = who
         self._kept = kept
+        self._guard = guard
         self._lasts: dict[tuple[str, str], Last | None] = {}
         self._lately = Lately()
         self._readings = ReadingStore()
+        self._floods = FloodLog()
 
     async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
         """Take in these messages within the caller's transaction; nobody waits for an answer."""
-        batch = await sort_batch(conn, self._who, Lane.READING, now, messages)
+        verdict = Verdict(messages) if self._guard is None else await self._guard.judge(conn, messages)
+        batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
         await self._learn_values(conn, now, batch.items)
         rows, unstorable, signs = self._read(batch.items, now)
         rejected = [*batch.rejected, *map(_put_aside, unstorable)]
         await put_aside(conn, now, rejected)
         stored = await self._readings.store(conn, now, rows)
         await keep_signs(conn, "reading", now, signs)
+        not_kept = await put_floods_aside(conn, now, verdict.floods)
         await watermark.move(conn, "reading", batch.stamps)
-        return Outcome(stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=[signs.committed])
+        remember: list[Callable[[], None]] = [
+            signs.committed,
+            partial(self._floods.committed, now, verdict.floods, not_kept),
+        ]
+        if self._guard is not None:
+            remember.append(partial(self._guard.settle, verdict, batch.stamps))
+        return Outcome(stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=remember)
 
     def start_over(self) -> None:
         """A transaction failed: look the senders and their last values up again."""
