@@ -16,7 +16,7 @@ WEB_READY := web/node_modules/.ready
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
 
-.PHONY: help setup demo up test lint format bench chaos fuzz timescale lock programs browser
+.PHONY: help setup demo up test rabbitmq lint format bench chaos fuzz timescale lock programs browser
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ test: setup lint  ## lint, web tests, then all Python tests
 	scripts/with-node npm --prefix web test
 	$(BIN)/pytest tests/unit tests/integration tests/migration --numprocesses 2 --dist loadfile
 	$(BIN)/pytest tests/acceptance tests/web
+
+# RabbitMQ is brought by scripts/rabbitmq: as root; where the system's packages have no version 4, into build/roots.
+rabbitmq: programs $(PYTHON_READY)  ## set RabbitMQ 4 up, and run the stories of the broker on it
+	scripts/rabbitmq setup
+	$(BIN)/pytest tests/rabbitmq
+	CAREBED_BROKER=rabbitmq $(BIN)/pytest tests/acceptance/test_first_walk.py tests/acceptance/test_crash_ingest.py
 
 lint: $(PYTHON_READY) $(WEB_READY)  ## format, style, types, import order
 	$(BIN)/ruff format --check .

@@ -24,9 +24,13 @@ class Loader:
         self._next_id = 0
         self._socket.sendall(ConnectPacket(username, username=username, password=password.encode(), clean_start=True,
                                            keep_alive=0).write())  # fmt: skip
-        packet = next(self._packets())
-        if not isinstance(packet, ConnAckPacket) or packet.reason_code != 0:
-            raise ConnectionError(f"the broker refused {username}: {packet}")
+        try:
+            packet = next(self._packets())
+            if not isinstance(packet, ConnAckPacket) or packet.reason_code != 0:
+                raise ConnectionError(f"the broker refused {username}: {packet}")
+        except OSError:
+            self._socket.close()
+            raise
         self._window = min(packet.receive_max, _MOST_IDS)
 
     def publish(self, messages: Iterable[Message]) -> int:

@@ -13,6 +13,7 @@ from carebed.errors import CarebedError
 from carebed.logs import configure_logs
 from carebed.settings import load_settings
 from carebed.supervision import TaskDied
+from carebed.up.options import BrokerKind
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -104,6 +105,9 @@ def up(
     demo: Annotated[bool, typer.Option(envvar="CAREBED_DEMO", help="seed a district with simulated homes")] = False,
     sim: Annotated[bool, typer.Option(envvar="CAREBED_SIM", help="with --demo: simulate the homes' devices")] = True,
     homes: Annotated[int, typer.Option(envvar="CAREBED_HOMES", min=1, max=100_000, help="size of the demo")] = 20,
+    broker: Annotated[
+        BrokerKind, typer.Option(envvar="CAREBED_BROKER", help="rabbitmq: see `make rabbitmq`")
+    ] = BrokerKind.MOSQUITTO,
 ) -> None:
     """Run everything on this machine, with embedded PostgreSQL and Mosquitto."""
     from carebed.up.options import UpOptions
@@ -111,7 +115,7 @@ def up(
 
     settings = load_settings()
     configure_logs("up", settings.log_level)
-    options = UpOptions(data_dir, http_port, mqtt_port, ready_file, demo, sim, homes)
+    options = UpOptions(data_dir, http_port, mqtt_port, ready_file, demo, sim, homes, broker)
     asyncio.run(run_up(options, settings))
 
 

@@ -1,7 +1,15 @@
 """What `carebed up` can be told."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
+
+
+class BrokerKind(StrEnum):
+    """Which broker `carebed up` brings."""
+
+    MOSQUITTO = "mosquitto"
+    RABBITMQ = "rabbitmq"
 
 
 @dataclass(frozen=True)
@@ -15,3 +23,4 @@ class UpOptions:
     demo: bool = False
     sim: bool = True  # only with `demo`
     homes: int = 20
+    broker: BrokerKind = BrokerKind.MOSQUITTO

@@ -14,12 +14,13 @@ from carebed.embedded.datadir import DataDirectory
 from carebed.embedded.postgres import URLS_FILE, EmbeddedPostgres
 from carebed.errors import StartError
 from carebed.migrate import upgrade
+from carebed.rabbitmq.embedded import EmbeddedRabbit
 from carebed.settings import Settings
 from carebed.up.console import say, step
 from carebed.up.demo import Demo, seed
 from carebed.up.greeting import greet
 from carebed.up.keeper import Keeper
-from carebed.up.options import UpOptions
+from carebed.up.options import BrokerKind, UpOptions
 from carebed.up.programs import Program, Surroundings, programs, simulator
 from carebed.up.readiness import all_ready
 from carebed.up.ready_file import Address, write_ready_file
@@ -89,7 +90,8 @@ class House:
             await asyncio.to_thread(upgrade, urls.owner)
         demo = await seed(urls.owner, options.homes, data) if options.demo else Demo()
 
-        broker = EmbeddedBroker(data.path, options.mqtt_port, log_file=data.logs / "broker.log")
+        kind = EmbeddedRabbit if options.broker is BrokerKind.RABBITMQ else EmbeddedBroker
+        broker = kind(data.path, options.mqtt_port, log_file=data.logs / "broker.log")
         broker.set_gateways(await read_gateways(urls.reader))
         with step("broker", f"127.0.0.1:{broker.port}"):
             await self._start("broker", broker.start, signal.SIGTERM)

@@ -65,6 +65,7 @@ class Session:
         self._listener: Listener | None = None
         self._host, self._port, self._tls = host, port, tls
         self._keepalive_s = keepalive_s
+        self._session_expiry_s = session_expiry_s
         self._connection: Connection | None = None
         self._chance = Random()  # noqa: S311 - jitter
         self._connect = ConnectPacket(
@@ -194,6 +195,12 @@ class Session:
         if not connack.session_present and self.counters.connects > 1:
             self.counters.sessions_lost += 1
             log.warning("mqtt_session_lost", session=self.username)
+        granted_s = connack.session_expiry_interval
+        if granted_s is not None and granted_s < self._session_expiry_s:
+            # RabbitMQ grants a day unless told otherwise: an outage longer than that would lose the backlog in silence.
+            log.warning(
+                "mqtt_session_expiry_cut", session=self.username, asked_s=self._session_expiry_s, granted_s=granted_s
+            )
         if connack.server_keep_alive:
             self._keepalive_s = min(self._keepalive_s, connack.server_keep_alive)
         if self.paused:

@@ -1,11 +1,13 @@
 """The broker as chaos sees it. Another one is plugged in by a class of this shape, named in `BROKERS`."""
 
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
 from carebed.embedded.broker import EmbeddedBroker
 from carebed.embedded.child import Child
+from carebed.rabbitmq.embedded import EmbeddedRabbit
 
 
 class Broker(Protocol):
@@ -60,4 +62,21 @@ class Mosquitto(EmbeddedBroker):
         return self._store.stat().st_mtime if self._store.exists() else None
 
 
-BROKERS: dict[str, Callable[[Path, int, Path], Broker]] = {"mosquitto": Mosquitto}
+class RabbitMQ(EmbeddedRabbit):
+    """Writes and syncs before it acknowledges; a kill forgets nothing."""
+
+    name = "rabbitmq"
+
+    def __init__(self, directory: Path, port: int, log_file: Path) -> None:
+        super().__init__(directory, port, log_file=log_file)
+
+    def lose_store(self) -> None:
+        """Remove sessions, messages and users."""
+        shutil.rmtree(self.directory / "data", ignore_errors=True)
+
+    def saved_at(self, ended_at: float) -> float | None:
+        """All that it acknowledged until its end."""
+        return ended_at if (self.directory / "data").exists() else None
+
+
+BROKERS: dict[str, Callable[[Path, int, Path], Broker]] = {"mosquitto": Mosquitto, "rabbitmq": RabbitMQ}

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mqtt5 import ConnAckPacket, ConnAckReasonCode, DisconnectPacket, DisconnectReasonCode, PublishPacket, QoS
+from structlog.testing import capture_logs
 
 from ingest.mqtt import Incoming, Intake, Session
 from ingest.mqtt.connection import MAX_PACKET_BYTES, Connection
@@ -218,3 +219,11 @@ async def test_a_topic_for_which_the_broker_would_hang_up_is_not_sent(topic: str
 def test_a_receive_maximum_that_the_codec_would_leave_out_is_refused() -> None:
     with pytest.raises(ValueError, match="65,534"):
         Session("localhost", 1883, "ingest-reading-0", "secret", ["t/#"], receive_maximum=65_535)
+
+
+@pytest.mark.parametrize(("granted_s", "said"), [(86_400, True), (30 * 86_400, False), (None, False)])
+def test_a_broker_that_keeps_the_session_shorter_than_asked_is_reported(granted_s: int | None, said: bool) -> None:
+    with capture_logs() as logs:
+        _feed(ConnAckPacket(session_expiry_interval=granted_s).write())
+    cuts = [entry for entry in logs if entry["event"] == "mqtt_session_expiry_cut"]
+    assert [(entry["asked_s"], entry["granted_s"]) for entry in cuts] == ([(30 * 86_400, granted_s)] if said else [])

@@ -1,0 +1,1 @@
+"""RabbitMQ 4 as the broker: configuration, rights, the doorkeeper that keeps both, and one for `carebed up`."""

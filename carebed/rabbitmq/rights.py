@@ -1,0 +1,61 @@
+"""Who may read and write what on RabbitMQ: the rights of Mosquitto's access list in RabbitMQ's own words.
+
+RabbitMQ translates MQTT topics to AMQP's: `/` becomes `.` (and `.` becomes `/`), `+` becomes `*`. Its patterns are
+regular expressions over the translated topic or filter. A subscription is checked once, as the filter that it is, so
+a filter must not be able to say more than its pattern: no `#` where a single level is meant.
+
+Beside topics there are resources: a session is a queue named after its client id, and every message goes through the
+exchange `amq.topic`. A user may touch its own session's queue alone.
+"""
+
+import re
+from typing import NamedTuple
+
+from carebed.embedded.broker_config import GROUPS, STRAY
+
+EXCHANGE = "amq.topic"
+
+_LEVEL = r"[^.#]*"
+_TO_WRITE = r"[^.]*"
+
+
+class Rights(NamedTuple):
+    """Regular expressions: over resource names (`configure`, `write`, `read`) and over topics."""
+
+    configure: str
+    write: str
+    read: str
+    topic_write: str
+    topic_read: str
+
+
+def gateway_rights(gateway: str) -> Rights:
+    """A gateway stays below its own name. The shard is free: ingest raises alarms under a wrong one all the same."""
+    return _of(
+        gateway,
+        topic_write=rf"^carebed\.v1\.{_TO_WRITE}\.{{username}}\.(alarm|reading|health)(\..*)?$",
+        topic_read=rf"^carebed\.v1\.{_LEVEL}\.{{username}}\.(receipt|command)\.{_LEVEL}$",
+    )
+
+
+def ingest_rights() -> dict[str, Rights]:
+    """Our own users: each reads its group, writes receipts and its own sentinel."""
+    rights = {STRAY: _ingest(STRAY, rf"{_LEVEL}\.{_LEVEL}\.alarm\..*", [])}
+    for group in GROUPS:
+        for lane, beneath, sentinel in (("alarm", rf"{_LEVEL}\.alarm\..*", "alarm"), ("reading", ".*", "health")):
+            user = f"ingest-{lane}-{group}"
+            sentinels = [rf"{group}0\.carebed-sentinel\.{sentinel}\._"]
+            rights[user] = _ingest(user, rf"{group}[0-9a-f]\.{beneath}", sentinels)
+    return rights
+
+
+def _ingest(user: str, reads: str, sentinels: list[str]) -> Rights:
+    writes = "|".join([rf"{_TO_WRITE}\.{_TO_WRITE}\.receipt\.{_TO_WRITE}", *sentinels])
+    return _of(user, topic_write=rf"^carebed\.v1\.({writes})$", topic_read=rf"^carebed\.v1\.{reads}$")
+
+
+def _of(user: str, *, topic_write: str, topic_read: str) -> Rights:
+    """With the resources that MQTT needs for a session of `user`: its queue, and one more for a delayed last will."""
+    own = rf"mqtt-(subscription-{re.escape(user)}qos[01]|will-{re.escape(user)})"
+    exchange = re.escape(EXCHANGE)
+    return Rights(f"^{own}$", rf"^({own}|{exchange}|amq\.default)$", f"^({own}|{exchange})$", topic_write, topic_read)
