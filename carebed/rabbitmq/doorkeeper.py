@@ -24,7 +24,7 @@ from carebed.health import QuietServer, health_routes
 from carebed.logs import get_logger
 from carebed.rabbitmq.configuration import KEEPER
 from carebed.rabbitmq.management import NO_PASSWORD, Management, is_password, password_hash
-from carebed.rabbitmq.rights import gateway_rights, ingest_rights
+from carebed.rabbitmq.rights import gateway_rights, own_rights
 
 log = get_logger()
 
@@ -91,7 +91,7 @@ class Doorkeeper:
         strangers = there.keys() - self._own.keys() - hashes.keys() if self._hashes is not None else set()
         gone = strangers | (renewed & there.keys())
         await management.delete_users(gone)
-        rights = ingest_rights()
+        rights = own_rights()
         ours = [
             (user, password_hash(password), rights[user]) for user, password in self._own.items()
             if there.get(user, NO_PASSWORD) == NO_PASSWORD or not is_password(password, there[user])

@@ -11,7 +11,7 @@ exchange `amq.topic`. A user may touch its own session's queue alone.
 import re
 from typing import NamedTuple
 
-from carebed.embedded.broker_config import GROUPS, STRAY
+from carebed.embedded.broker_config import GROUPS, STRAY, WATCH
 
 EXCHANGE = "amq.topic"
 
@@ -38,9 +38,11 @@ def gateway_rights(gateway: str) -> Rights:
     )
 
 
-def ingest_rights() -> dict[str, Rights]:
-    """Our own users: each reads its group, writes receipts and its own sentinel."""
+def own_rights() -> dict[str, Rights]:
+    """Our own users: each of ingest reads its group, writes receipts and its own sentinel."""
     rights = {STRAY: _ingest(STRAY, rf"{_LEVEL}\.{_LEVEL}\.alarm\..*", [])}
+    # RabbitMQ says nothing under $SYS; whoever listens there is let be, not thrown out every few seconds.
+    rights[WATCH] = _of(WATCH, topic_write="^$", topic_read=r"^\$SYS\.broker\.")
     for group in GROUPS:
         for lane, beneath, sentinel in (("alarm", rf"{_LEVEL}\.alarm\..*", "alarm"), ("reading", ".*", "health")):
             user = f"ingest-{lane}-{group}"

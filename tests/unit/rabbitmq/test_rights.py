@@ -5,8 +5,8 @@ from itertools import product
 
 import pytest
 
-from carebed.embedded.broker_config import STRAY, access_list, ingest_users
-from carebed.rabbitmq.rights import gateway_rights, ingest_rights
+from carebed.embedded.broker_config import BROKER_FIGURES, STRAY, WATCH, access_list, own_users
+from carebed.rabbitmq.rights import gateway_rights, own_rights
 from gateway.topics import GROUPS, STRAY_FILTER, alarm_filters, command_topic, reading_filters, receipt_topic
 
 LEVELS = (
@@ -48,7 +48,7 @@ def rabbit_allows(user: str, pattern: str, topic_or_filter: str) -> bool:
 
 @pytest.mark.parametrize("user", USERS)
 def test_everybody_may_publish_what_mosquitto_lets_him(user: str) -> None:
-    rights = ingest_rights().get(user) or gateway_rights(user)
+    rights = own_rights().get(user) or gateway_rights(user)
     # Mosquitto's patterns hold for our own users, too; below their names there is nothing.
     topics = [topic for topic in TOPICS if user.startswith("gw-") or f"/{user}/" not in topic]
     allowed = {topic for topic in topics if rabbit_allows(user, rights.topic_write, topic)}
@@ -57,17 +57,24 @@ def test_everybody_may_publish_what_mosquitto_lets_him(user: str) -> None:
 
 
 def test_each_of_our_users_has_rights() -> None:
-    assert sorted(ingest_rights()) == sorted(ingest_users())
+    assert sorted(own_rights()) == sorted(own_users())
 
 
 def test_ingest_may_have_the_subscriptions_that_it_asks_for_and_no_other_groups() -> None:
-    rights = ingest_rights()
+    rights = own_rights()
     for group, other in product(GROUPS, GROUPS):
         for lane, filters_of in (("alarm", alarm_filters), ("reading", reading_filters)):
             pattern = rights[f"ingest-{lane}-{group}"].topic_read
             allowed = [rabbit_allows("", pattern, one) for one in filters_of(other)]
             assert allowed == [group == other] * 16
-    assert rabbit_allows("", rights["ingest-alarm-stray"].topic_read, STRAY_FILTER)
+    assert rabbit_allows("", rights[STRAY].topic_read, STRAY_FILTER)
+
+
+def test_the_watch_listens_to_the_broker_alone() -> None:
+    rights = own_rights()[WATCH]
+    assert all(rabbit_allows(WATCH, rights.topic_read, topic) for topic in BROKER_FIGURES)
+    assert not [topic for topic in TOPICS if rabbit_allows(WATCH, rights.topic_read, topic)]
+    assert not [topic for topic in TOPICS if topic and rabbit_allows(WATCH, rights.topic_write, topic)]
 
 
 def test_a_gateway_hears_its_own_receipts_and_commands_and_no_filter_says_more() -> None:
