@@ -12,12 +12,14 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks import backlog, fsync, limit, ours, peer, sos, subscribers
+from benchmarks import backlog, fsync, history, limit, ours, peer, sos, subscribers
 from benchmarks.report import Figures, line, percentile, percentiles_table, rates_table
 from benchmarks.stage import Stage, stage
 from carebed.logs import configure_logs
 
 PARTS = ("rates", "subscribers", "sos")
+#: Only when it is asked for: with its hundred million readings it takes a quarter of an hour and 20 GB.
+LARGE = ("history",)
 
 _ALONE = 100_000
 """Enough for the subscribers alone; the slow ones take half a minute for it."""
@@ -26,13 +28,19 @@ _ALONE = 100_000
 def main() -> None:
     """Measure what is asked for; figures of parts left out stay as they are in the file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Carebed beside its limits and peers.")
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"some of: {', '.join(PARTS)}; by default all")
+    parser.add_argument(
+        "parts",
+        nargs="*",
+        metavar="PART",
+        help=f"some of: {', '.join(PARTS)} (by default all of them), {', '.join(LARGE)}",
+    )
     parser.add_argument("--out", type=Path, default=Path("build/bench.json"))
     parser.add_argument("--messages", type=int, default=backlog.MESSAGES, help="backlog of each throughput run")
     parser.add_argument("--rounds", type=int, default=3, help="alternating runs; their median counts")
     parser.add_argument("--presses", type=int, default=1_000)
+    parser.add_argument("--readings", type=int, default=100_000_000, help="in the database of `history`")
     options = parser.parse_args()
-    if unknown := set(options.parts) - set(PARTS):
+    if unknown := set(options.parts) - {*PARTS, *LARGE}:
         parser.error(f"no such part: {', '.join(sorted(unknown))}")
     parts = options.parts or PARTS
     configure_logs("bench", "error")
@@ -44,6 +52,8 @@ def main() -> None:
             figures |= asyncio.run(_throughput(directory / "stage", parts, options.messages, options.rounds))
         if "sos" in parts:
             figures |= asyncio.run(_latency(directory, options.presses))
+        if "history" in parts:
+            figures |= asyncio.run(history.measure(directory / "history", options.readings))
     finally:
         shutil.rmtree(directory, ignore_errors=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
