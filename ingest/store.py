@@ -112,8 +112,9 @@ async def keep_signs(conn: AsyncConnection, lane: str, now: datetime, signs: Sig
         rows = await conn.execute(_ACTIVE, {"lane": lane, "homes": array_of(map(str, newest)), "ats": ats})
         for home_id in rows.scalars():
             if home_id is not None:
-                at, device = newest[home_id]
-                arms.append(Arm("inactivity", str(home_id), at + timedelta(seconds=device.inactivity_s)))
+                # From now on, whenever it was: a replay that begins with last month is no stillness of today.
+                _, device = newest[home_id]
+                arms.append(Arm("inactivity", str(home_id), now + timedelta(seconds=device.inactivity_s)))
     await arm(conn, arms)
 
 
