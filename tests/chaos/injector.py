@@ -15,7 +15,7 @@ from tests.chaos.schedule import Fault
 from tests.chaos.traffic import Traffic
 
 #: A fault that finds nothing to hit (its process is being started) is tried again for so long.
-_TRY_FOR_S = 30.0
+_TRY_FOR_S = 300.0
 _TRY_AGAIN_S = 0.3
 #: Nothing was receipted for so long: the next fault may wait a little.
 _STANDSTILL_S = 8.0

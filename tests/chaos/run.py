@@ -12,6 +12,7 @@ import psycopg
 
 from tests.chaos import rows
 from tests.chaos.accountant import Account, Broken, settle
+from tests.chaos.desk import Desk
 from tests.chaos.gateway import Gateway
 from tests.chaos.house import ChaosHouse
 from tests.chaos.injector import Injector
@@ -53,6 +54,7 @@ class Outcome:
     ledger: Ledger
     injector: Injector
     watch: Watch
+    desk: Desk
     account: Account
     reasons: dict[str, int]
     logs: Path
@@ -73,8 +75,10 @@ async def run(plan: Plan, directory: Path) -> Outcome:
         traffic = Traffic(homes, plan.rate, plan.calls, chance)
         watch = Watch(house.database, ledger)
         injector = Injector(house, traffic, lambda: ledger.receipted_at)
+        operator = next(user for user in house.demo.users if user["role"] == "admin")
+        desk = Desk(f"http://127.0.0.1:{house.http_port}", operator, chance)
         async with _running(*(home.gateway.run() for home in homes), watch.invariants(), watch.receipts()):
-            async with _running(traffic.flow()):
+            async with _running(traffic.flow(), desk.work()):
                 await asyncio.sleep(_OPENING_S)
                 await injector.run(plan.faults)
             over = time.monotonic()
@@ -85,10 +89,11 @@ async def run(plan: Plan, directory: Path) -> Outcome:
         silences = await asyncio.to_thread(rows.false_silences, reader, ledger)
         account.broken += [Broken("false alarm", one) for one in silences]
         account.broken += [Broken("invariant", one) for one in watch.broken]
+        account.broken += [Broken("move", one) for one in await asyncio.to_thread(desk.broken, reader)]
         account.broken += [Broken("not at rest", one) for one in stuck]
         reasons = await asyncio.to_thread(rows.reasons, reader)
         seconds = time.monotonic() - began
-        return Outcome(plan, ledger, injector, watch, account, reasons, house.logs, seconds, rest_s)
+        return Outcome(plan, ledger, injector, watch, desk, account, reasons, house.logs, seconds, rest_s)
     finally:
         await house.stop()
 
