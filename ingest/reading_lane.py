@@ -10,7 +10,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.lanes import Lane
 from gateway.message import Value, encode
 from gateway.reason import Reason
-from ingest import watermark
 from ingest.detect.activity import Last, is_compared, judge_change, may_be_activity
 from ingest.flood import FloodGuard, Verdict
 from ingest.flood_store import FloodLog, put_floods_aside
@@ -64,14 +63,15 @@ class ReadingLane:
         stored = await self._readings.store(conn, now, rows)
         await keep_signs(conn, "reading", now, signs)
         not_kept = await put_floods_aside(conn, now, verdict.floods)
-        await watermark.move(conn, "reading", batch.stamps)
         remember: list[Callable[[], None]] = [
             signs.committed,
             partial(self._floods.committed, now, verdict.floods, not_kept),
         ]
         if self._guard is not None:
             remember.append(partial(self._guard.settle, verdict, batch.stamps))
-        return Outcome(stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=remember)
+        return Outcome(
+            stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=remember, stamps=batch.stamps
+        )
 
     def start_over(self) -> None:
         """A transaction failed: look the senders and their last values up again."""

@@ -18,6 +18,7 @@ from carebed.database import Database
 from carebed.logs import get_logger
 from gateway.lanes import Lane
 from gateway.reason import Reason
+from ingest import watermark
 from ingest.fault import Fault, brief, fault_of
 from ingest.item import split
 from ingest.mqtt import Batch, Incoming, Intake, Session
@@ -63,7 +64,8 @@ class Worker:
     """Feeds batches to a lane. Without a `fence` nobody else may serve its sessions.
 
     `at_once`: batches that are worked on at a time, each in a transaction of its own: while the database stores one,
-    the next is read. With more than one, a batch that has to be tried again may be overtaken by the next.
+    the next is read. With more than one, a batch that has to be tried again may be overtaken by the next; the watermark
+    then stays where it is until that one is stored as well.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Worker:
         self._processor = processor
         self._fence = fence
         self._free = asyncio.Semaphore(at_once)
-        self._under_way: set[Work] = set()
+        self._under_way: list[Work] = []
         lane = str(processor.lane)
         self._batch, self._commit = BATCH.labels(lane), COMMIT.labels(lane)
 
@@ -98,9 +100,9 @@ class Worker:
     async def _handle(self, batch: Batch) -> None:
         self._batch.observe(len(batch))
         work = self.work()
-        self._under_way.add(work)
         try:
             answers = await work.store(batch.messages)
+            work.done()
             self._intake.ack(batch, work.lost)
             for answer in answers:
                 _send(answer)
@@ -109,16 +111,21 @@ class Worker:
             self._free.release()
 
     def work(self) -> "Work":
-        """What one batch needs."""
-        return Work(self._database, self._processor, self._fence, self._commit)
+        """What the next batch needs; those under way are older."""
+        work = Work(self._database, self._processor, self._fence, self._commit, list(self._under_way))
+        self._under_way.append(work)
+        return work
 
 
 class Work:
     """One batch on its way into the database."""
 
     def __init__(
-        self, database: Database, processor: LaneProcessor, fence: Fence | None, commit_time: Histogram
-    ) -> None:
+        self, database: Database, processor: LaneProcessor, fence: Fence | None, commit_time: Histogram,
+        older: Sequence["Work"],
+    ) -> None:  # fmt: skip
+        self.stored = False
+        """All of it is committed."""
         self.lost: set[Session] = set()
         """Sessions that turned out to be somebody else's: nothing of theirs was stored."""
         self.trouble: str | None = None
@@ -127,6 +134,12 @@ class Work:
         self._processor = processor
         self._fence = fence
         self._commit = commit_time
+        self._older = older
+
+    def done(self) -> None:
+        """All of it is stored, and nobody need be waited for any more."""
+        self.stored = True
+        self._older = ()
 
     async def store(self, messages: Sequence[Incoming]) -> list[Answer]:
         """Commit these messages, however long it takes; what is to be sent afterwards."""
@@ -155,7 +168,12 @@ class Work:
     async def _transaction(self, messages: Sequence[Incoming]) -> Outcome:
         async with self._database.transaction() as conn:
             now = await clock_now(conn)
-            return await self._processor.process(conn, now, await self._ours(conn, messages))
+            outcome = await self._processor.process(conn, now, await self._ours(conn, messages))
+            # A sentinel stands behind everything that was published before it, and an older batch may hold some of
+            # that. The next sentinel comes within a second.
+            if outcome.stamps and all(work.stored for work in self._older):
+                await watermark.move(conn, str(self._processor.lane), outcome.stamps)
+            return outcome
 
     async def _ours(self, conn: AsyncConnection, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         """Without the messages of sessions that somebody else has taken over: he gets them again, and stores them."""

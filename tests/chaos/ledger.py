@@ -29,7 +29,10 @@ class Letter(Parcel):
     born_at: float = 0.0
     sendings: int = 0
     sent_at: float = 0.0
+    old: bool = False
+    """Its time lies years back: the clock was wrong."""
     first_acked_at: float | None = None
+    first_broker: int = 0
     acked_at: float | None = None
     ack_code: int = 0
     ack_broker: int = 0
@@ -91,7 +94,8 @@ class Ledger:
 
     def acked(self, letter: Letter, at: float, code: int, broker: int) -> None:
         """The broker acknowledged it."""
-        letter.first_acked_at = letter.first_acked_at or at
+        if letter.first_acked_at is None:
+            letter.first_acked_at, letter.first_broker = at, broker
         letter.acked_at, letter.ack_code, letter.ack_broker = at, code, broker
 
     def receipted(self, key: tuple[str, str, str], at: float, status: Status, alarm: UUID | None) -> None:

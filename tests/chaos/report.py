@@ -41,6 +41,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "quarantine": outcome.reasons,
         "looks": outcome.watch.looks,
         "receipts_checked": outcome.watch.receipts_checked,
+        "looked_up_behind_watermark": outcome.watch.looked_up,
         "moves": len(outcome.desk.remarks) + len(outcome.desk.closed),
         "receipt_s": recovery.figures(recovery.receipt_s(calls)),
         "recovery_s": {

@@ -163,7 +163,7 @@ class Traffic:
         return Letter(
             topic, payload, gateway=gateway.id, plain=gateway.plain, born_at=time.time(),
             messages=() if future else tuple((stored_as, one.id) for one in messages),
-            mark=messages[0].id if future else None,
+            mark=messages[0].id if future else None, old=home.clock_off < timedelta(0),
         )  # fmt: skip
 
     def _poisoned(self, home: Home, poison: Poison) -> Letter:
