@@ -48,6 +48,7 @@ class Raise:
 
     `suspected`: how long the wearer may cancel before anybody is paged; None pages at once.
     `counts_again`: a further signal counts as a repeat and pages again (a press); False just joins (a condition).
+    `priority`: None for that of its kind.
     """
 
     kind: str
@@ -62,6 +63,7 @@ class Raise:
     device_id: str | None = None
     counts_again: bool = True
     note: str | None = None
+    priority: Priority | None = None
 
 
 def merge_key(home_id: UUID, resident_id: UUID | None, kind: str) -> str:
@@ -199,7 +201,7 @@ async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise)
 
 
 def _open(signal: Raise, now: datetime, ladders: Ladders) -> Case:
-    priority = PRIORITY_OF.get(signal.kind, Priority.URGENT)
+    priority = signal.priority or PRIORITY_OF.get(signal.kind, Priority.URGENT)
     case = Case(
         id=new_id(),
         kind=signal.kind,

@@ -33,6 +33,18 @@ def why_signal(kind: str, *, late_s: int | None, clock_unusable: bool, known_dev
     return why(kind, en, zh, late_s=late_s, clock_unusable=clock_unusable, known_device=known_device)
 
 
+def why_turned_away(kind: str, *, minutes: int, reason: str) -> dict[str, Any]:
+    """A device's call for help that was put aside when it came, and was taken in `minutes` after it happened."""
+    en, zh = _KIND_WORDS.get(kind, (f"Signal: {kind}.", f"信号：{kind}。"))
+    return why(
+        kind,
+        f"{en} That was {minutes} min ago; the message could not be taken in then, and nobody was called.",
+        f"{zh}事件发生于 {minutes} 分钟前，当时消息未能受理，无人被呼叫。",
+        late_s=minutes * 60,
+        turned_away=reason,
+    )
+
+
 def why_by_hand(kind: str, note: str | None) -> dict[str, Any]:
     """Raised by an operator."""
     del note  # stands in the event log; not copied about

@@ -11,6 +11,7 @@ import typer
 
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
+from carebed.quarantine_command import app as quarantine_app
 from carebed.settings import load_settings
 from carebed.supervision import TaskDied
 from carebed.up.options import BrokerKind
@@ -23,6 +24,7 @@ clock_app = typer.Typer(no_args_is_help=True, help="The database clock of a demo
 sim_app = typer.Typer(invoke_without_command=True, help="Simulated homes, scenarios and recordings.")
 app.add_typer(clock_app, name="clock")
 app.add_typer(sim_app, name="sim")
+app.add_typer(quarantine_app, name="quarantine")
 
 
 def _run(room: str, process: str, *arguments: Any) -> None:

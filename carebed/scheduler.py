@@ -15,6 +15,7 @@ from carebed.database import Database
 from carebed.health import serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
+from ingest.quarantine import drop_quarantined
 from ingest.retention import drop_old, make_partitions
 from ingest.rollup import catch_up, measure_lag
 
@@ -42,6 +43,7 @@ def jobs(database: Database, settings: Settings) -> list[Job]:
         Job("rollup lag", timedelta(seconds=15), partial(measure_lag, database)),
         Job("retention", timedelta(hours=1), partial(drop_old, database, settings)),
         Job("prune", timedelta(hours=6), partial(prune, database)),
+        Job("quarantine", timedelta(hours=1), partial(drop_quarantined, database, settings)),
     ]
 
 

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     # care institutions (MCA order 66 of 2020) want a resident's file kept.
     readings_kept_days: int = Field(400, ge=0, le=36_500, description="0 = for ever")
     hours_kept_days: int = Field(1_830, ge=0, le=36_500, description="hourly figures; 0 = for ever")
+    # Long enough for a technician to come, and never longer than the inbox remembers (90 days): a replay of what it has
+    # forgotten would count twice.
+    quarantine_kept_days: int = Field(30, ge=1, le=90, description="messages that were put aside, replayed or not")
 
     @property
     def readings_kept(self) -> timedelta | None:

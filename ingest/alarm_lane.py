@@ -64,7 +64,7 @@ class AlarmLane:
     async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
         """Take in these messages within the caller's transaction; the answers are sent after its commit."""
         batch = await sort_batch(conn, self._who, Lane.ALARM, now, messages)
-        known, strangers = _tell_apart(batch.items)
+        known, strangers = tell_apart(batch.items)
         rejected = [*batch.rejected, *strangers]
         await put_aside(conn, now, rejected)
         entries = await remember(conn, now, known)
@@ -118,7 +118,7 @@ class AlarmLane:
             case = raised.open_cases.get(key)
             if case is not None and case.open:
                 entry.alarm_id = case.id
-                lifecycle.cancel(case, now, _actor(entry.item), entry.item.message.time)
+                lifecycle.cancel(case, now, actor_of(entry.item), entry.item.message.time)
 
     def _signs(self, now: datetime, items: Sequence[Item]) -> Signs:
         """Repeats are signs of life as well; of activity they tell nothing new."""
@@ -130,7 +130,7 @@ class AlarmLane:
         return signs
 
 
-def _tell_apart(items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
+def tell_apart(items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
     """Known senders, and calls for help from unknown devices of known gateways; the rest is put aside."""
     known: list[Item] = []
     strangers: list[Rejected] = []
@@ -155,7 +155,7 @@ def _rounds(fresh: Sequence[Entry]) -> list[Round]:
         kind = signal.call or signal.cancel
         if kind is None:
             continue
-        key = _key(entry.item, kind)
+        key = key_of(entry.item, kind)
         if signal.call is None:
             rounds[-1].cancels.append((entry, key))
             cancelled.add(key)
@@ -174,12 +174,12 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
     return Raise(
         kind=kind,
         place=Place(facts.station_id, facts.area_code, facts.home_id, facts.resident_id),
-        merge_key=_key(item, kind),
+        merge_key=key_of(item, kind),
         happened_at=min(item.message.time or now, now),
         why=why_signal(
             kind, late_s=late, clock_unusable=item.message.time is None, known_device=item.sender.device is not None
         ),
-        actor=_actor(item),
+        actor=actor_of(item),
         late=late is not None,
         suspected=timedelta(seconds=facts.fall_cancel_s) if kind == AlarmType.FALL else None,
         gateway_id=item.sender.topic.gateway,
@@ -187,7 +187,7 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
     )
 
 
-def _key(item: Item, kind: str) -> str:
+def key_of(item: Item, kind: str) -> str:
     """One open alarm per person and kind; where there is no home, per device and kind."""
     facts = item.sender.device or item.sender.gateway
     if facts is None or facts.home_id is None:
@@ -195,7 +195,7 @@ def _key(item: Item, kind: str) -> str:
     return merge_key(facts.home_id, facts.resident_id, kind)
 
 
-def _actor(item: Item) -> Actor:
+def actor_of(item: Item) -> Actor:
     device = GATEWAY_ITSELF if item.sender.topic.device == GATEWAY_ITSELF else item.sender.device_id
     return Actor("device", f"{item.sender.topic.gateway}/{device}", "mqtt")
 

@@ -41,9 +41,12 @@ class ReadingLane:
 
     lane = Lane.READING
 
-    def __init__(self, who: Who, kept: timedelta | None = None, guard: FloodGuard | None = None) -> None:
+    def __init__(
+        self, who: Who, kept: timedelta | None = None, guard: FloodGuard | None = None, *, alive: bool = True
+    ) -> None:
         """`kept`: how long readings are kept; older ones are put aside. None: for ever. `guard`: cuts off what a
-        gateway sends too much."""
+        gateway sends too much. `alive`: False where what comes tells nothing of today (a replay)."""
+        self._alive = alive
         self._who = who
         self._kept = kept
         self._guard = guard
@@ -61,7 +64,8 @@ class ReadingLane:
         rejected = [*batch.rejected, *map(_put_aside, unstorable)]
         await put_aside(conn, now, rejected)
         stored = await self._readings.store(conn, now, rows)
-        await keep_signs(conn, "reading", now, signs)
+        if self._alive:
+            await keep_signs(conn, "reading", now, signs)
         not_kept = await put_floods_aside(conn, now, verdict.floods)
         remember: list[Callable[[], None]] = [
             signs.committed,
