@@ -30,7 +30,7 @@ from tests.chaos.ledger import BrokerEnd, Ledger
 from tests.chaos.line import Line
 
 _PAUSE_S = (0.02, 0.3)
-_PATIENCE_S = 90.0
+_PATIENCE_S = 300.0
 
 #: Short, so that a false alarm about silence would come within the run.
 _SHORT_PATIENCE = """

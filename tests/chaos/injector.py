@@ -4,6 +4,7 @@ import asyncio
 import signal
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 import psycopg
@@ -53,6 +54,7 @@ class Injector:
         self._alive_at = alive_at
         self.hits: list[Hit] = []
         self.missed: list[Fault] = []
+        self._stopped = asyncio.Event()
         self._house = house
         self._traffic = traffic
 
@@ -61,9 +63,17 @@ class Injector:
         began = time.monotonic()
         async with asyncio.TaskGroup() as tasks:
             for fault in faults:
-                await asyncio.sleep(max(0.0, began + self.held_s + fault.at_s - time.monotonic()))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, began + self.held_s + fault.at_s - time.monotonic())):
+                        await self._stopped.wait()
+                if self._stopped.is_set():
+                    return
                 await self._hold_back()
                 tasks.create_task(self._one(fault))
+
+    def stop(self) -> None:
+        """No more faults; what was published so far is accounted for."""
+        self._stopped.set()
 
     async def _hold_back(self) -> None:
         """On a slow machine faults would only hit what is already down: give it a little more time."""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
@@ -22,9 +23,9 @@ from tests.chaos.traffic import Home, Traffic
 from tests.chaos.watch import Watch
 
 _OPENING_S = 3.0
-_READY_AGAIN_S = 120.0
-_DELIVERED_S = 240.0
-_COMMITTED_S = 120.0
+_READY_AGAIN_S = 300.0
+_DELIVERED_S = 600.0
+_COMMITTED_S = 300.0
 
 _BEHIND = """
     SELECT lane, shard_group FROM watermark WHERE extract(epoch FROM stamp) <= %s ORDER BY lane, shard_group
@@ -75,6 +76,8 @@ async def run(plan: Plan, directory: Path) -> Outcome:
         traffic = Traffic(homes, plan.rate, plan.calls, chance)
         watch = Watch(house.database, ledger)
         injector = Injector(house, traffic, lambda: ledger.receipted_at)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, injector.stop)
         operator = next(user for user in house.demo.users if user["role"] == "admin")
         desk = Desk(f"http://127.0.0.1:{house.http_port}", operator, chance)
         async with _running(*(home.gateway.run() for home in homes), watch.invariants(), watch.receipts()):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.chaos.accountant import Broken
 from tests.chaos.injector import Hit
-from tests.chaos.ledger import Call, Ledger, Letter
+from tests.chaos.ledger import BrokerEnd, Call, Ledger, Letter
 
 _AROUND_S = 5.0
 _LONGEST_S = 60.0
@@ -44,13 +44,19 @@ def _facts(about: Letter | Call, ledger: Ledger) -> Iterator[str]:
     acked = "never" if about.acked_at is None else f"{_clock(about.acked_at)} by broker {about.ack_broker}"
     yield f"sent {about.sendings} times, last {_clock(about.sent_at)}; acknowledged {acked}, code {about.ack_code:#x}"
     ends = [
-        f"{number}: {_clock(end.at)}, {'store lost' if end.saved_at is None else 'saved ' + _clock(end.saved_at)}"
+        f"{number}: {_clock(end.at)}, {_saved(end)}"
         for number, end in enumerate(ledger.ends) if abs(end.at - (about.acked_at or about.born_at)) < 2 * _LONGEST_S
     ]  # fmt: skip
     yield f"brokers ended {'; '.join(ends) or 'none'}"
     returns = [f"{_clock(at)} to {broker}" for at, broker in ledger.came_back.get(about.gateway, ())
                if abs(at - about.born_at) < 2 * _LONGEST_S]  # fmt: skip
     yield f"gateway came back {', '.join(returns) or 'never'}"
+
+
+def _saved(end: BrokerEnd) -> str:
+    if end.saved_at is None:
+        return "store lost"
+    return "all saved" if end.saved_at > end.at else f"saved {_clock(end.saved_at)}"
 
 
 def _span(about: Letter | Call) -> tuple[float, float]:
