@@ -16,7 +16,7 @@ WEB_READY := web/node_modules/.ready
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
 
-.PHONY: help setup demo up test rabbitmq lint format bench chaos fuzz timescale lock programs browser
+.PHONY: help setup demo up test rabbitmq lint format bench chaos stories fuzz timescale lock programs browser
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ bench: programs $(PYTHON_READY)  ## the figures of docs/protocol.md, also in bui
 
 chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, every message accounted for (CHAOS=options)
 	$(BIN)/python -m tests.chaos $(CHAOS)
+
+stories: programs $(PYTHON_READY)  ## failures that take minutes: dead lines, ten minutes without a database, every statement
+	$(BIN)/pytest tests/acceptance -m long
+	CAREBED_TEST_EVERY_STATEMENT=1 $(BIN)/pytest tests/acceptance/test_killed_at_every_statement.py
 
 timescale: programs $(PYTHON_READY)  ## integration and migration tests on PostgreSQL 17 with TimescaleDB (needs root)
 	@scripts/timescale setup

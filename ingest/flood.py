@@ -20,6 +20,7 @@ from copy import copy
 from functools import lru_cache
 from itertools import groupby
 from operator import attrgetter
+from weakref import WeakSet
 
 import msgspec
 from sqlalchemy import text
@@ -94,7 +95,7 @@ class Group(msgspec.Struct):
     """What every gateway of the group had left at least when it began to be watched; None: it is not watched."""
 
 
-class Verdict(msgspec.Struct):
+class Verdict(msgspec.Struct, weakref=True, eq=False):
     """`messages` may be taken in. `floods`: gateway -> what is beyond its limit, in the order of arrival."""
 
     messages: Sequence[Incoming]
@@ -116,6 +117,8 @@ class FloodGuard:
         self._hosted_per_s = max(per_s, hosted_per_s)
         self._clock = clock
         self._groups: dict[str, Group] = {}
+        self._under_way: WeakSet[Verdict] = WeakSet()
+        """Verdicts whose batch is not committed yet; one that failed is forgotten with its batch."""
 
     async def judge(self, conn: AsyncConnection, messages: Sequence[Incoming]) -> Verdict:
         """Part a batch into what may be taken in and what is too much; nothing is spent yet.
@@ -130,15 +133,17 @@ class FloodGuard:
         verdict = Verdict(messages, taken={name: _objects(part) for name, part in parts.items()})
         room: dict[str, dict[str, float]] = {}
         for name, part in parts.items():
-            if self._watch(self._groups[name], verdict.taken[name], now_s):
+            if self._watch(name, verdict.taken[name], now_s):
                 verdict.by_gateway[name] = sent = _by_gateway(part)
-                room[name] = await self._room(conn, self._groups[name], sent, now_s)
+                room[name] = await self._room(conn, name, sent, now_s)
         if any(room.values()):
             _cut(verdict, room)
+        self._under_way.add(verdict)
         return verdict
 
     def settle(self, verdict: Verdict, stamps: Iterable[tuple[str, Stamp]]) -> None:
         """The batch is committed: what it let through is spent, and its sentinels say how late it is."""
+        self._under_way.discard(verdict)
         for name, count in verdict.taken.items():
             group = self._groups[name]
             if group.published_s is None:
@@ -173,31 +178,35 @@ class FloodGuard:
     def _threshold(self) -> float:
         return self._per_s * SPAN_S * (1 - _WATCHED_FROM)
 
-    def _watch(self, group: Group, count: int, now_s: float) -> bool:
+    def _watch(self, name: str, count: int, now_s: float) -> bool:
         """Whether the gateways of this group are told apart in this batch."""
+        group = self._groups[name]
         if group.published_s is None:
             return False
-        if group.begin is None and group.whole.left(group.published_s, now_s) - count < self._threshold:
+        under_way = sum(verdict.taken.get(name, 0) for verdict in self._under_way)
+        if group.begin is None and group.whole.left(group.published_s, now_s) - under_way - count < self._threshold:
             group.begin = copy(group.whole)
+            group.begin.level -= under_way
         return group.begin is not None
 
     async def _room(
-        self, conn: AsyncConnection, group: Group, sent: dict[str, int], now_s: float
+        self, conn: AsyncConnection, name: str, sent: dict[str, int], now_s: float
     ) -> dict[str, float]:  # fmt: skip
         """Gateway -> objects that may be let through, for those that sent more than that."""
+        group = self._groups[name]
+        others = [verdict.by_gateway[name] for verdict in self._under_way if name in verdict.by_gateway]
+
+        def left(gateway: str) -> float:
+            return buckets[gateway].left(published_s, now_s) - sum(other.get(gateway, 0) for other in others)
+
         assert group.published_s is not None
         assert group.begin is not None
         published_s, begin, buckets = group.published_s, group.begin, group.gateways
-        suspects: list[str] = []
-        for gateway, count in sent.items():
-            bucket = buckets.get(gateway)
-            if bucket is None:
-                bucket = buckets[gateway] = copy(begin)
-            if count > bucket.left(published_s, now_s):
-                suspects.append(gateway)
+        for gateway in sent.keys() - buckets.keys():
+            buckets[gateway] = copy(begin)
+        suspects = [gateway for gateway, count in sent.items() if count > left(gateway)]
         await self._ask(conn, {gateway: buckets[gateway] for gateway in suspects if not buckets[gateway].judged})
-        room = {gateway: buckets[gateway].left(published_s, now_s) for gateway in suspects}
-        return {gateway: left for gateway, left in room.items() if sent[gateway] > left}
+        return {gateway: max(0.0, room) for gateway in suspects if sent[gateway] > (room := left(gateway))}
 
     async def _ask(self, conn: AsyncConnection, buckets: dict[str, Bucket]) -> None:
         """Ask the registry, once for each bucket, who of these may send more because it serves many homes."""

@@ -125,6 +125,13 @@ class LaneStage:
         with psycopg.connect(self.postgres.urls().reader, connect_timeout=5) as conn:
             return conn.execute(statement.encode(), values).fetchall()
 
+    def try_query(self, statement: str) -> list[tuple[Any, ...]] | None:
+        """The same of a database that may not answer: None."""
+        try:
+            return self.query(statement)
+        except psycopg.OperationalError:
+            return None
+
     def run(self, statement: str, *values: object) -> None:
         """As superuser."""
         with psycopg.connect(self.postgres.urls().admin, autocommit=True, connect_timeout=5) as conn:

@@ -20,7 +20,7 @@ from tests.lines import Line, line
 
 #: Every n-th packet of a batch; all of them take some minutes (make stories).
 ALL = "CAREBED_TEST_EVERY_STATEMENT" in os.environ
-STRIDE = {"alarm": 1 if ALL else 12, "reading": 1 if ALL else 3}
+STRIDE = {"alarm": 1 if ALL else 15, "reading": 1 if ALL else 3}
 HOMES = {"alarm": 180 // STRIDE["alarm"], "reading": 90 // STRIDE["reading"]}
 
 #: PostgreSQL's packets that make the server do something: the end of a statement, or of the rows of a COPY.

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_district import Line, Pipeline, message
 
+from carebed.clock import now as clock_now
 from gateway.wire import Status, shard_of
 from ingest import flood_store
 from ingest.flood import FloodGuard
@@ -183,9 +184,24 @@ async def test_a_batch_that_fails_spends_nothing(lane: Lane) -> None:
     sent = lane.readings(FULL)
     for _ in range(3):
         async with lane.pipeline.database.engine.connect() as conn:
-            await lane.pipeline.reading_lane.process(conn, lane.now, sent)
+            await lane.pipeline.reading_lane.process(conn, await clock_now(conn), sent)
             await conn.rollback()
     assert await lane.take(*sent) == FULL
+
+
+async def test_batches_that_are_worked_on_at_a_time_share_one_bucket(lane: Lane) -> None:
+    """The second is judged before the first is committed."""
+    await lane.take(*lane.readings(1))  # heard of: neither batch waits for the other's rows of state
+    async with lane.pipeline.database.engine.connect() as first, lane.pipeline.database.engine.connect() as second:
+        outcomes = [
+            await lane.pipeline.reading_lane.process(conn, await clock_now(conn), lane.readings(500))
+            for conn in (first, second)
+        ]
+        for conn, outcome in zip((first, second), outcomes, strict=True):
+            await conn.commit()
+            outcome.committed()
+    assert await lane.pipeline.count("reading") == FULL
+    assert await lane.take(*lane.readings(10)) == 0
 
 
 async def test_a_flood_without_end_fills_no_disk(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
