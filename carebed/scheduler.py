@@ -20,9 +20,11 @@ from ingest.retention import drop_old, make_partitions
 from ingest.rollup import catch_up, measure_lag
 
 _INBOX_KEPT = timedelta(days=90)
+_FLOODS_KEPT = timedelta(days=90)
 
 _PRUNE_INBOX = text("DELETE FROM inbox WHERE received_at < :before")
 _PRUNE_SESSIONS = text("DELETE FROM staff_session WHERE refresh_expires_at < clock_timestamp()")
+_PRUNE_FLOODS = text("DELETE FROM flood WHERE minute < :before")
 _PRUNE_ANSWERS = text("DELETE FROM idempotency WHERE created_at < :before")
 
 
@@ -32,6 +34,7 @@ async def prune(database: Database) -> None:
         now = await clock_now(conn)
         await conn.execute(_PRUNE_INBOX, {"before": now - _INBOX_KEPT})
         await conn.execute(_PRUNE_SESSIONS)
+        await conn.execute(_PRUNE_FLOODS, {"before": now - _FLOODS_KEPT})
         await conn.execute(_PRUNE_ANSWERS, {"before": now - timedelta(days=1)})
 
 
