@@ -51,7 +51,7 @@ _FLOODED = text("""
 # Gateways that serve many homes, and so may send more.
 _HOSTED = text("SELECT id FROM gateway WHERE id = ANY(:ids) AND home_id IS NULL")
 
-_PREFIX_LENGTH = len("carebed/v1/00/")
+_PREFIX_LENGTH = len("carebed/v1/")
 #: Levels below a gateway that a reading session sees and leaves to others.
 _NOT_READINGS = ("alarm", "receipt", "command")
 
@@ -130,6 +130,9 @@ class FloodGuard:
             parts.setdefault(session.username[-1], []).extend(run)
         await self._meet(conn, [name for name in parts if name not in self._groups])
         now_s = self._clock()
+        for name in parts.keys() - set(GROUPS):
+            # Shards that are none have no sentinel; nothing of theirs is stored, so being late is no excuse there.
+            self._groups[name].published_s = now_s
         verdict = Verdict(messages, taken={name: _objects(part) for name, part in parts.items()})
         room: dict[str, dict[str, float]] = {}
         for name, part in parts.items():
@@ -242,7 +245,8 @@ def _by_gateway(messages: Sequence[Incoming]) -> dict[str, int]:
 def _gateway_of(topic: str) -> str:
     """The gateway of a reading or health message, however malformed its topic is behind that; "" for what others
     judge."""
-    gateway, _, rest = topic[_PREFIX_LENGTH:].partition("/")
+    _, _, rest = topic[_PREFIX_LENGTH:].partition("/")
+    gateway, _, rest = rest.partition("/")
     return "" if gateway == SENTINEL_GATEWAY or rest.partition("/")[0] in _NOT_READINGS else gateway
 
 

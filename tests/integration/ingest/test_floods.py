@@ -171,6 +171,15 @@ async def test_nonsense_and_invented_devices_count_too(lane: Lane) -> None:
     assert len(await lane.aside()) == 400
 
 
+async def test_a_flood_under_shards_that_are_none_is_one_too(lane: Lane) -> None:
+    """It comes on a session of its own, without sentinels."""
+    stray = Line("ingest-reading-stray")
+    topics = [f"carebed/v1/strange/gw-1/reading/{number}" for number in range(1_000)]
+    await lane.take(*(lane.pipeline.incoming(b"{}", topic=topic, line=stray) for topic in topics))
+    assert await lane.pipeline.count("quarantine", "reason = 'malformed_topic' OR reason = 'wrong_shard'") == FULL
+    assert len(await lane.aside()) == 400
+
+
 async def test_a_restart_forgives_nobody(lane: Lane) -> None:
     await lane.take(*lane.readings(2_000))
     await lane.pass_time(seconds=1)
