@@ -11,6 +11,7 @@ import pytest
 from small_district import Pipeline, ago, message
 
 from alerts.alarm import alarm
+from gateway.wire import Status
 from ingest.alarm_lane import AlarmLane
 from ingest.mqtt import Incoming
 from ingest.reading_lane import ReadingLane
@@ -134,3 +135,21 @@ async def test_a_home_whose_first_words_are_a_month_old_is_watched_from_now_on(p
 async def _fire_all(pipeline: Pipeline) -> None:
     await pipeline.fire("inactivity", InactivityHandler())
     await pipeline.fire("offline", OfflineHandler())
+
+
+async def test_clocks_that_are_wrong_by_years_stop_nobody_and_are_no_news(pipeline: Pipeline) -> None:
+    """Ahead: readings are put aside. Behind: they are history. Of the living home nothing moves; a call is a call."""
+    await pipeline.simple_home()
+    await pipeline.tell("motion")
+    (before,) = await pipeline.rows("SELECT activity_at FROM home_state WHERE lane = 'reading'")
+    for years in (-7, 7):
+        at = ago(days=365 * years)
+        await pipeline.tell("motion", time=at)
+        await pipeline.tell("door", "gw-1-door", time=at)
+        receipt = await pipeline.press("sos", id=f"years-{years}", time=at)
+        assert receipt.status is Status.ACCEPTED
+    assert [row.reason for row in await pipeline.rows("SELECT reason FROM quarantine")] == ["future_time"] * 2
+    assert await pipeline.count("reading") == 3
+    assert await pipeline.rows("SELECT activity_at FROM home_state WHERE lane = 'reading'") == [before]
+    (alarm_row,) = await pipeline.rows("SELECT late, repeats, happened_at <= raised_at AS past FROM alarm")
+    assert (alarm_row.repeats, alarm_row.past) == (1, True)
