@@ -12,12 +12,12 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks import backlog, fsync, history, limit, ours, peer, sos, subscribers
+from benchmarks import backlog, fsync, history, limit, ours, peer, rabbitmq, sos, subscribers
 from benchmarks.report import Figures, line, percentile, percentiles_table, rates_table
 from benchmarks.stage import Stage, stage
 from carebed.logs import configure_logs
 
-PARTS = ("rates", "subscribers", "sos")
+PARTS = ("rates", "subscribers", "rabbitmq", "sos")
 #: Only when it is asked for: with its hundred million readings it takes a quarter of an hour and 20 GB.
 LARGE = ("history",)
 
@@ -45,10 +45,13 @@ def main() -> None:
     parts = options.parts or PARTS
     configure_logs("bench", "error")
     figures: Figures = json.loads(options.out.read_text()) if options.out.exists() else {}
+    if "rabbitmq" in parts and (missing := rabbitmq.missing()) is not None:
+        line(f"The part rabbitmq is left out. {missing}")
+        parts = tuple(part for part in parts if part != "rabbitmq")
     directory = Path(tempfile.mkdtemp(prefix="carebed-bench-"))
     directory.chmod(0o755)  # the services run under accounts of their own
     try:
-        if "rates" in parts or "subscribers" in parts:
+        if {"rates", "subscribers", "rabbitmq"} & set(parts):
             figures |= asyncio.run(_throughput(directory / "stage", parts, options.messages, options.rounds))
         if "sos" in parts:
             figures |= asyncio.run(_latency(directory, options.presses))
@@ -77,6 +80,8 @@ async def _throughput(directory: Path, parts: tuple[str, ...], count: int, round
                 list(alone.items()),
             )
             figures |= {f"alone_{name}_per_s": median(runs) for name, runs in alone.items()}
+        if "rabbitmq" in parts:
+            figures |= await rabbitmq.compare(running, count, rounds)
     return figures
 
 

@@ -40,6 +40,10 @@ class Doorkeeper:
         self._own = dict(own_passwords)
         self._hashes: dict[str, str] | None = None  # not known yet: then nobody is deleted
         self._renewed: set[str] = set()
+        self._listed: set[str] = set()
+        """Gateways, and strangers, that are users of the broker."""
+        self._granted: set[str] | None = None
+        """Those of them that have exactly their rights; None when that has to be asked."""
         self._changed = asyncio.Event()
         self._trouble: str | None = "the broker's users have not been compared yet"
 
@@ -53,6 +57,7 @@ class Doorkeeper:
 
     def look_again(self) -> None:
         """The broker has been started anew, perhaps without its store."""
+        self._granted = None
         self._trouble = "the broker's users have not been compared since its start"
         self._changed.set()
 
@@ -66,42 +71,55 @@ class Doorkeeper:
         return self._trouble
 
     async def keep(self, management: Management) -> None:
-        """A named task: bring the broker's users in line, after each change and every 10 s; until cancelled."""
+        """A named task: bring the broker's users in line, at once after each change; until cancelled."""
         while True:
             self._changed.clear()
             try:
-                await self._compare(management)
+                if self._granted is None or not await management.has_user(KEEPER, *sorted(self._own)[:1]):
+                    await self._look(management)
+                await self._apply(management)
                 self._trouble = None
             except httpx.HTTPError as error:
+                self._granted = None  # It may have done half of what it was told.
                 if self._trouble is None:
                     log.warning("broker_users_not_kept", error=type(error).__name__)
                 self._trouble = f"the broker's users cannot be kept: {type(error).__name__}"
-            wait_s = _LOOK_S if self._trouble is None else _AGAIN_S
             try:
-                async with asyncio.timeout(wait_s):
+                async with asyncio.timeout(_LOOK_S if self._trouble is None else _AGAIN_S):
                     await self._changed.wait()
             except TimeoutError:
                 pass
 
-    async def _compare(self, management: Management) -> None:
+    async def _look(self, management: Management) -> None:
+        """Ask for everybody and his rights: once, and after trouble, for 100,000 gateways are a long list."""
         await management.put_policy()
-        there = await management.users()
-        there.pop(KEEPER, None)
-        renewed, hashes = set(self._renewed), dict(self._hashes or {})
-        strangers = there.keys() - self._own.keys() - hashes.keys() if self._hashes is not None else set()
-        gone = strangers | (renewed & there.keys())
-        await management.delete_users(gone)
+        passwords = await management.users()
+        granted = await management.granted()
         rights = own_rights()
         ours = [
             (user, password_hash(password), rights[user]) for user, password in self._own.items()
-            if there.get(user, NO_PASSWORD) == NO_PASSWORD or not is_password(password, there[user])
+            if granted.get(user) != rights[user] or not is_password(password, passwords.get(user, NO_PASSWORD))
         ]  # fmt: skip
         await management.put_users(ours)
-        missing = sorted(hashes.keys() - (there.keys() - gone))
+        self._listed = passwords.keys() - self._own.keys() - {KEEPER}
+        self._granted = {user for user in self._listed if granted.get(user) == gateway_rights(user)}
+
+    async def _apply(self, management: Management) -> None:
+        """Delete and make what differs from the list."""
+        if self._hashes is None or self._granted is None:
+            return
+        renewed, wanted = set(self._renewed), set(self._hashes)
+        gone = (self._listed - wanted) | (renewed & self._listed)
+        await management.delete_users(gone)
+        self._listed -= gone
+        self._granted -= gone
+        missing = sorted(wanted - self._granted)
         await management.put_users((gateway, NO_PASSWORD, gateway_rights(gateway)) for gateway in missing)
+        self._listed |= wanted
+        self._granted |= wanted
         self._renewed -= renewed
-        if gone or ours or missing:
-            log.info("broker_users_kept", gone=len(gone), own=len(ours), gateways=len(missing))
+        if gone or missing:
+            log.info("broker_users_kept", gone=len(gone), made=len(missing))
 
     async def serve(self, host: str, port: int) -> None:
         """A named task: answer RabbitMQ's `user_path`, and for our own health."""
@@ -112,7 +130,12 @@ class Doorkeeper:
             Starlette(routes=routes), host=host, port=port, log_level="warning", access_log=False, lifespan="off",
             timeout_graceful_shutdown=1,
         )  # fmt: skip
-        await QuietServer(config).serve()
+        server = QuietServer(config)
+        try:
+            await server.serve()
+        finally:  # Cancelled, uvicorn leaves its listener open.
+            for listener in getattr(server, "servers", ()):
+                listener.close()
 
     async def _answer(self, request: Request) -> Response:
         said = {key: values[0] for key, values in parse_qs((await request.body()).decode("utf-8", "replace")).items()}

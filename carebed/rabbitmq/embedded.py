@@ -21,7 +21,7 @@ from carebed.rabbitmq.management import Management
 
 PROGRAM = Path(__file__).parents[2] / "scripts" / "rabbitmq"
 
-_START_PATIENCE_S = 60.0  # It reads its queues before it listens; 5 s on an idle machine.
+_START_PATIENCE_S = 180.0  # It reads its queues before it listens: 5 s on an idle machine, more with a long backlog.
 _LOG = "log.console = true\nlog.console.level = info\nlog.file = false\n"
 
 
@@ -57,10 +57,10 @@ class EmbeddedRabbit:
         """Start it and return when it takes connections and knows its users. Raises `StartError` with what to do."""
         await self.stop()
         ports.require_free(self.port, "the MQTT broker", "--mqtt-port")
-        password = self._write_files()
+        self._write_files()
         if not self._keeping:
             self._keep(self.doorkeeper.serve("127.0.0.1", self._ports["doorkeeper"]))
-            self._keep(self._keep_users(password))
+            self._keep(self._keep_users())
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "RABBITMQ_DIST_PORT": str(self._ports["distribution"]),
@@ -95,31 +95,32 @@ class EmbeddedRabbit:
         """Let exactly these gateways in. A running broker disconnects at once those that are gone or re-passworded."""
         self.doorkeeper.set_gateways(gateways)
 
-    def management(self, password: str) -> Management:
+    def management(self) -> Management:
         """Its management interface."""
-        return Management(f"http://127.0.0.1:{self._ports['management']}", KEEPER, password)
+        return Management(f"http://127.0.0.1:{self._ports['management']}", KEEPER, self._password())
 
-    def _write_files(self) -> str:
-        """Configuration and plugins; returns the doorkeeper's password, made once."""
-        self.directory.mkdir(mode=0o700, exist_ok=True)
+    def _password(self) -> str:
+        """The doorkeeper's, made once."""
         kept = self.users_file.with_name("rabbitmq-doorkeeper")
         if not kept.exists():
             write_atomically(kept, secrets.token_urlsafe(24))
-        password = kept.read_text(encoding="utf-8")
+        return kept.read_text(encoding="utf-8")
+
+    def _write_files(self) -> None:
+        self.directory.mkdir(mode=0o700, exist_ok=True)
         address = {name: f"127.0.0.1:{port}" for name, port in self._ports.items()}
         text = configuration(
             listener=f"127.0.0.1:{self.port}", management=address["management"], metrics=address["metrics"],
             doorkeeper=address["doorkeeper"], log=_LOG,
         )  # fmt: skip
-        write_atomically(self.directory / "rabbitmq.conf", text + keeper_login(password))
+        write_atomically(self.directory / "rabbitmq.conf", text + keeper_login(self._password()))
         write_atomically(self.directory / "enabled_plugins", ENABLED_PLUGINS)
-        return password
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
         self._keeping.append(asyncio.create_task(work))
 
-    async def _keep_users(self, password: str) -> None:
-        async with self.management(password) as management:
+    async def _keep_users(self) -> None:
+        async with self.management() as management:
             await self.doorkeeper.keep(management)
 
     async def _takes_connections(self, child: Child) -> bool:

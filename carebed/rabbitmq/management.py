@@ -13,7 +13,7 @@ from carebed.rabbitmq.configuration import POLICY
 from carebed.rabbitmq.rights import EXCHANGE, Rights
 
 _VHOST = "/"
-_IN_ONE_REQUEST = 500
+_IN_ONE_REQUEST = 200
 
 #: Password hash of a user that RabbitMQ itself never lets in.
 NO_PASSWORD = ""
@@ -28,6 +28,8 @@ def password_hash(password: str) -> str:
 def is_password(password: str, hashed: str) -> bool:
     """Whether `hashed` is a hash of it."""
     raw = base64.b64decode(hashed)
+    if len(raw) != 36:
+        return False
     return secrets.compare_digest(raw[4:], hashlib.sha256(raw[:4] + password.encode()).digest())
 
 
@@ -35,7 +37,7 @@ class Management:
     """`async with Management(url, user, password)`. Every call raises `httpx.HTTPError` when the broker is away."""
 
     def __init__(self, url: str, user: str, password: str) -> None:
-        self._client = httpx.AsyncClient(base_url=f"{url}/api", auth=(user, password), timeout=30, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=f"{url}/api", auth=(user, password), timeout=120, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
@@ -47,6 +49,25 @@ class Management:
         """User -> password hash of everybody."""
         listed = await self._call("GET", "/users?columns=name,password_hash")
         return {user["name"]: user["password_hash"] for user in listed}
+
+    async def has_user(self, *users: str) -> bool:
+        """Whether all of these are there: after the loss of its store they are not."""
+        for user in users:
+            answer = await self._client.get(f"/users/{quote(user, safe='')}?columns=name")
+            if answer.status_code == httpx.codes.NOT_FOUND:
+                return False
+            answer.raise_for_status()
+        return True
+
+    async def granted(self) -> dict[str, Rights]:
+        """User -> rights of everybody who has all of them."""
+        vhost = f"/vhosts/{quote(_VHOST, safe='')}"
+        topics = {one["user"]: one for one in await self._call("GET", f"{vhost}/topic-permissions")
+                  if one["exchange"] == EXCHANGE}  # fmt: skip
+        return {
+            one["user"]: Rights(one["configure"], one["write"], one["read"], on["write"], on["read"])
+            for one in await self._call("GET", f"{vhost}/permissions") if (on := topics.get(one["user"])) is not None
+        }  # fmt: skip
 
     async def put_users(self, users: Iterable[tuple[str, str, Rights]]) -> None:
         """Make or change (user, password hash, rights)."""

@@ -39,6 +39,12 @@ class RabbitMQ(chaos.RabbitMQ):
         assert self.child is not None
         self.child.send(number)
 
+    async def leave_the_door_to_somebody_else(self) -> None:
+        """From now on another doorkeeper keeps the users and answers."""
+        for task in self._keeping:
+            task.cancel()
+        await asyncio.wait(self._keeping)
+
     async def control(self, *arguments: str) -> str:
         """`rabbitmqctl ...`; its output."""
         environment = os.environ | {"RABBITMQ_DIST_PORT": str(self._ports["distribution"])}

@@ -25,8 +25,16 @@ class BrokerUsers:
 
     def __init__(self, **users: str) -> None:
         self.there = {KEEPER: "its own", **users}
+        self.rights: dict[str, Rights] = {}
         self.deleted: list[str] = []
         self.away = False
+        self.breaks_off = False
+
+    async def has_user(self, *users: str) -> bool:
+        return all(user in self.there for user in users)
+
+    async def granted(self) -> dict[str, Rights]:
+        return dict(self.rights)
 
     async def users(self) -> dict[str, str]:
         if self.away:
@@ -34,12 +42,17 @@ class BrokerUsers:
         return dict(self.there)
 
     async def put_users(self, users: Iterable[tuple[str, str, Rights]]) -> None:
-        self.there |= {user: hashed for user, hashed, _ in users}
+        listed = list(users)
+        self.there |= {user: hashed for user, hashed, _ in listed}
+        if self.breaks_off and listed:
+            raise httpx.ReadTimeout("half done")
+        self.rights |= {user: rights for user, _, rights in listed}
 
     async def delete_users(self, users: Collection[str]) -> None:
         self.deleted += sorted(users)
         for user in users:
             del self.there[user]
+            self.rights.pop(user, None)
 
     async def put_policy(self) -> None:
         pass
@@ -91,6 +104,40 @@ async def test_whoever_is_gone_or_has_a_new_password_is_deleted_and_nobody_else(
     await kept(doorkeeper, broker)
     assert sorted(broker.deleted) == ["gw-2", "gw-3"]
     assert broker.there.keys() == {KEEPER, "ingest-alarm-0", "gw-1", "gw-2"}
+
+
+async def test_users_that_were_only_half_made_get_their_rights_the_next_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("carebed.rabbitmq.doorkeeper._AGAIN_S", 0.01)
+    doorkeeper, broker = Doorkeeper({"ingest-alarm-0": "own"}), BrokerUsers()
+    doorkeeper.set_gateways(HASHES.items())
+    broker.breaks_off = True
+    keeping = asyncio.create_task(doorkeeper.keep(broker))  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        while "ReadTimeout" not in str(doorkeeper.ready()):
+            await asyncio.sleep(0.01)
+        broker.breaks_off = False
+        while doorkeeper.ready() is not None:
+            await asyncio.sleep(0.01)
+    keeping.cancel()
+    await asyncio.wait({keeping})
+    assert broker.rights.keys() == {"ingest-alarm-0", *HASHES}
+
+
+async def test_a_broker_that_lost_its_store_gets_everybody_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("carebed.rabbitmq.doorkeeper._LOOK_S", 0.01)
+    doorkeeper, broker = Doorkeeper({"ingest-alarm-0": "own"}), BrokerUsers()
+    doorkeeper.set_gateways(HASHES.items())
+    keeping = asyncio.create_task(doorkeeper.keep(broker))  # type: ignore[arg-type]
+    async with asyncio.timeout(5):
+        for _ in range(2):
+            while broker.rights.keys() != {"ingest-alarm-0", *HASHES}:
+                await asyncio.sleep(0.01)
+            broker.there = {KEEPER: "its own"}
+            broker.rights = {}
+    keeping.cancel()
+    await asyncio.wait({keeping})
 
 
 async def test_before_the_gateways_are_known_none_is_deleted() -> None:
