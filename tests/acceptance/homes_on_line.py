@@ -46,7 +46,8 @@ async def on_line(links: Iterable[GatewayLink]) -> AsyncIterator[None]:
     finally:
         for task in running:
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        async with asyncio.timeout(30):
+            await asyncio.gather(*running, return_exceptions=True)
 
 
 def device_of(gateway: dict[str, Any], kind: str) -> str:
