@@ -154,9 +154,6 @@ class GatewayLink:
                 if not away:
                     log.warning("gateway_disconnected", gateway=self.account.gateway, error=_why(errors))
                 away = True
-            # A line that breaks in the moment of the end hides the end: errors go before a cancellation.
-            if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError
             held_s = 0.0 if self._connected_s is None else time.monotonic() - self._connected_s
             await asyncio.sleep(self._backoff.pause_s(held_s))
 

@@ -44,10 +44,13 @@ async def on_line(links: Iterable[GatewayLink]) -> AsyncIterator[None]:
                 await link.connected.wait()
         yield
     finally:
-        for task in running:
-            task.cancel()
-        async with asyncio.timeout(30):
-            await asyncio.gather(*running, return_exceptions=True)
+        async with asyncio.timeout(60):
+            left = set(running)
+            while left:  # a line that breaks in this very moment swallows a cancellation
+                for task in left:
+                    task.cancel()
+                _, left = await asyncio.wait(left, timeout=3)
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 def device_of(gateway: dict[str, Any], kind: str) -> str:
