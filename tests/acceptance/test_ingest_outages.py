@@ -33,9 +33,9 @@ async def stage(tmp_path: Path) -> AsyncIterator[LaneStage]:
 class Life:
     """All homes say every third of a second that they are well, and how warm it is."""
 
-    def __init__(self, stage: LaneStage) -> None:
+    def __init__(self, stage: LaneStage, resend_s: tuple[float, float] = (1.0, 2.0)) -> None:
         self.stage = stage
-        self.links = [link_of(stage, gateway, resend_s=(1.0, 2.0)) for gateway in stage.gateways]
+        self.links = [link_of(stage, gateway, resend_s=resend_s) for gateway in stage.gateways]
         self.pending: dict[str, asyncio.Future[Receipt | None]] = {}
         self.readings: set[str] = set()
         self.unsafe: set[str] = set()
@@ -262,8 +262,8 @@ async def test_ten_minutes_without_a_database_lose_nothing_and_the_last_resort_i
         stage.start("reading")
         for lane in ("alarm", "reading"):
             await stage.is_ready(lane)
-        life = Life(stage)
-        async with life.going_on(every_s=5.0):
+        life = Life(stage, resend_s=(5.0, 20.0))
+        async with life.going_on(every_s=10.0):
             await asyncio.sleep(5)
             await stage.kill_database()
             await asyncio.sleep(600)
