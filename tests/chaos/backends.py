@@ -14,7 +14,7 @@ _LOOK_FOR_S = 2.0
 
 _OF = """
     SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
-        AND (application_name = %s OR application_name LIKE %s) AND backend_type = 'client backend'
+        AND application_name LIKE ANY(%s) AND backend_type = 'client backend'
 """
 
 #: Moment -> what a backend looks like in it.
@@ -27,7 +27,8 @@ MOMENTS = {
 
 async def find(url: str, process: str, moment: str, pick: float, look_for_s: float = _LOOK_FOR_S) -> int | None:
     """PID of a backend of `process` in that moment; after a while of any of them, None where there is none."""
-    asked = (f"carebed-{process}", f"carebed-{process}-%")
+    # A worker's lease hangs on a connection of its own.
+    asked = [[f"carebed-{process}%", f"carebed-{process.replace('ingest-', 'lease-')}%"]]
     end = time.monotonic() + look_for_s
     async with await psycopg.AsyncConnection.connect(url, autocommit=True, connect_timeout=5) as conn:
         while time.monotonic() < end:

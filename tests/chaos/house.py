@@ -26,6 +26,7 @@ from carebed.migrate import upgrade
 from carebed.up.programs import Program, Surroundings, programs
 from registry.seed import DemoCredentials, seed_demo
 from tests.chaos.broker import BROKERS
+from tests.chaos.forks import Forks
 from tests.chaos.ledger import BrokerEnd, Ledger
 from tests.chaos.line import Line
 
@@ -91,11 +92,13 @@ class ChaosHouse:
         self.lines: dict[str, Line] = {}
         self.health: dict[str, str] = {}
         self._homes, self._workers, self._ledger = homes, workers, ledger
+        self._forks = Forks()
         self._keeping: list[asyncio.Task[None]] = []
         self._chance = Random()
 
     async def start(self) -> None:
         """Start everything and wait until all is ready."""
+        await self._forks.open()
         await self._keep("database", self.database.start)
         urls = self.database.urls()
         await asyncio.to_thread(upgrade, urls.owner)
@@ -122,6 +125,7 @@ class ChaosHouse:
         for name, kept in self.kept.items():
             if (child := kept.running) is not None and name not in ("broker", "database"):
                 await child.stop(signal.SIGTERM, 5.0)
+        await self._forks.close()
         await self.broker.stop()
         await self.database.stop()
         for line in self.lines.values():
@@ -218,7 +222,8 @@ class ChaosHouse:
         )  # fmt: skip
 
         async def start() -> Child:
-            return surroundings.start(program)
+            log = self.logs / f"{program.name}.log"
+            return await self._forks.start(program.name, program.arguments, surroundings.environment(program), log)
 
         self.health[program.name] = program.health_url
         await self._keep(program.name, start)

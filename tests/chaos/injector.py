@@ -18,6 +18,7 @@ from tests.chaos.traffic import Traffic
 #: A fault that finds nothing to hit (its process is being started) is tried again for so long.
 _TRY_FOR_S = 300.0
 _TRY_AGAIN_S = 0.3
+_STOPS_WITHIN_S = 10.0
 #: Nothing was receipted for so long: the next fault may wait a little.
 _STANDSTILL_S = 8.0
 _HELD_AT_MOST_S = 2.0
@@ -148,8 +149,13 @@ class Injector:
         return await self._signal("broker", number, fault, hit)
 
     async def _database(self, fault: Fault, hit: Hit) -> str:
-        number = signal.SIGKILL if fault.kind == "database_kill" else signal.SIGINT
-        return await self._signal("database", number, fault, hit)
+        if fault.kind == "database_kill":
+            return await self._signal("database", signal.SIGKILL, fault, hit)
+        child = await self._house.running("database")
+        hit.at = time.time()
+        # PostgreSQL 18 that is asked to stop while it recovers from a crash waits for its checkpointer for ever.
+        in_order = await child.stop(signal.SIGINT, _STOPS_WITHIN_S)
+        return f"SIGINT to the database (PID {child.pid})" + ("" if in_order else ", which had to be killed")
 
     async def _backend(self, fault: Fault, hit: Hit) -> str:
         moment = "in_transaction" if fault.kind != "backend_terminate" else ""
