@@ -36,10 +36,12 @@ test: setup lint  ## lint, web tests, then all Python tests
 	$(BIN)/pytest tests/acceptance tests/web
 
 # RabbitMQ is brought by scripts/rabbitmq: as root; where the system's packages have no version 4, into build/roots.
+# Left out is the story of 10,000 calls in ten seconds: it measures the machine as much as the broker.
 rabbitmq: programs $(PYTHON_READY)  ## set RabbitMQ 4 up, and run the stories of the broker on it
 	scripts/rabbitmq setup
 	$(BIN)/pytest tests/rabbitmq
-	CAREBED_BROKER=rabbitmq $(BIN)/pytest tests/acceptance/test_first_walk.py tests/acceptance/test_crash_ingest.py
+	CAREBED_BROKER=rabbitmq $(BIN)/pytest tests/acceptance/test_first_walk.py tests/acceptance/test_crash_ingest.py -k 'not in_the_flow'
+	$(BIN)/python -m tests.chaos --broker rabbitmq --faults 60 --out build/chaos-rabbitmq.json
 
 lint: $(PYTHON_READY) $(WEB_READY)  ## format, style, types, import order
 	$(BIN)/ruff format --check .
