@@ -119,6 +119,16 @@ def test_poison_that_vanished_is_found() -> None:
     assert settle(ledger, Stored()).poison["missing"] == 1
 
 
+@pytest.mark.parametrize(("saved_at", "what"), [(None, "lost_with_store"), (4.0, "missing")])
+def test_poison_on_the_alarm_lane_is_excused_while_its_session_is_not_back_after_a_lost_store(
+    saved_at: float | None, what: str
+) -> None:
+    ledger = Ledger(ends=[BrokerEnd(5.0, saved_at)])
+    letter = ledger.write(Letter("carebed/v1/a7/gw-1/alarm/x", b"\xff", gateway=GATEWAY, mark="poison-c1-1"))
+    ledger.acked(letter, 10.0, 0, 1)
+    assert settle(ledger, Stored()).poison[what] == 1
+
+
 def lost_as(ledger: Ledger) -> str:
     """What the accountant calls the one missing reading."""
     account = settle(ledger, Stored())
