@@ -14,6 +14,8 @@ _FOUND_BY_RECEIPT = """
 CREATE INDEX ix_reading_received_at ON reading USING brin (received_at) WITH (pages_per_range = 64)
 """
 
+# The key carries the whole row: hours are written hour by hour, so a home's month lies on more than a thousand pages of
+# the table and on a hundred of its key. For a fifth more index a chart reads an eighth of the pages.
 _TABLES = """
 CREATE TABLE reading_hour (
     device_id text NOT NULL,
@@ -27,6 +29,7 @@ CREATE TABLE reading_hour (
     first double precision,
     last double precision,
     CONSTRAINT pk_reading_hour PRIMARY KEY (device_id, hour, type)
+        INCLUDE (readings, numbers, sum, min, max, first, last)
 ) PARTITION BY RANGE (hour);
 CREATE TABLE reading_hour_default PARTITION OF reading_hour DEFAULT;
 COMMENT ON TABLE reading_hour IS 'readings of a device and type by the hour; without numbers only their count';
