@@ -46,12 +46,17 @@ def _loop(coroutine: Any) -> None:
 
 
 @app.command()
-def ingest(lane: Annotated[str, typer.Option(help="alarm, or reading (readings and health)")]) -> None:
-    """Take in what devices publish: one process per lane."""
+def ingest(
+    lane: Annotated[str, typer.Option(help="alarm, or reading (readings and health)")],
+    worker: Annotated[
+        str | None, typer.Option(envvar="CAREBED_WORKER", help="what people call this worker; default the host's name")
+    ] = None,
+) -> None:
+    """Take in what devices publish: one lane, whose shard groups are shared by all workers that there are of it."""
     if lane not in ("alarm", "reading"):
         raise CarebedError(f"There is no lane {lane!r}: choose alarm or reading.")
     lanes = importlib.import_module("gateway.lanes")
-    _run("ingest", f"ingest-{lane}", lanes.Lane(lane))
+    _run("ingest", f"ingest-{lane}", lanes.Lane(lane), worker)
 
 
 @app.command()
@@ -110,6 +115,9 @@ def up(
     broker: Annotated[
         BrokerKind, typer.Option(envvar="CAREBED_BROKER", help="rabbitmq: see `make rabbitmq`")
     ] = BrokerKind.MOSQUITTO,
+    ingest_workers: Annotated[
+        int, typer.Option(envvar="CAREBED_INGEST_WORKERS", min=1, max=17, help="ingest processes for each lane")
+    ] = 1,
 ) -> None:
     """Run everything on this machine, with embedded PostgreSQL and Mosquitto."""
     from carebed.up.options import UpOptions
@@ -117,7 +125,7 @@ def up(
 
     settings = load_settings()
     configure_logs("up", settings.log_level)
-    options = UpOptions(data_dir, http_port, mqtt_port, ready_file, demo, sim, homes, broker)
+    options = UpOptions(data_dir, http_port, mqtt_port, ready_file, demo, sim, homes, broker, ingest_workers)
     asyncio.run(run_up(options, settings))
 
 

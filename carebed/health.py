@@ -19,6 +19,11 @@ from starlette.routing import Route
 
 Check = Callable[[], str | Awaitable[str | None] | None]
 
+#: Something that can stand in JSON, for a person who looks.
+Fact = Callable[[], object]
+
+_NO_FACTS: Mapping[str, Fact] = {}
+
 _CHECK_TIMEOUT_S = 3.0
 
 READY = Gauge("carebed_ready", "1 where this check of `/readyz` passes, 0 where it does not", ["check"])
@@ -41,15 +46,17 @@ async def failing(checks: Mapping[str, Check]) -> dict[str, str]:
     return reasons
 
 
-def health_routes(checks: Mapping[str, Check]) -> list[Route]:
-    """The three routes, for a process's own listener or for mounting at the API's root."""
+def health_routes(checks: Mapping[str, Check], facts: Mapping[str, Fact] = _NO_FACTS) -> list[Route]:
+    """The three routes, for a process's own listener or for mounting at the API's root. `facts`: said beside ready and
+    not ready."""
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
     async def readyz(_request: Request) -> Response:
         reasons = await failing(checks)
-        body = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        body: dict[str, object] = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
+        body |= {name: fact() for name, fact in facts.items()}
         return JSONResponse(body, status_code=503 if reasons else 200)
 
     async def metrics(_request: Request) -> Response:
@@ -82,19 +89,21 @@ class QuietServer(uvicorn.Server):
         yield
 
 
-def _own_routes(checks: Mapping[str, Check]) -> list[Route]:
+def _own_routes(checks: Mapping[str, Check], facts: Mapping[str, Fact]) -> list[Route]:
     """On a listener of its own the bare address answers like /readyz: the ready file names it."""
-    routes = health_routes(checks)
+    routes = health_routes(checks, facts)
     ready = next(route for route in routes if route.path == "/readyz")
     return [Route("/", ready.endpoint), *routes]
 
 
-async def serve_health(host: str, port: int, checks: Mapping[str, Check]) -> None:
+async def serve_health(
+    host: str, port: int, checks: Mapping[str, Check], facts: Mapping[str, Fact] = _NO_FACTS
+) -> None:
     """Serve the health routes until cancelled; with port 0 just wait."""
     if port == 0:
         await asyncio.Event().wait()
     config = uvicorn.Config(
-        Starlette(routes=_own_routes(checks)), host=host, port=port, log_level="warning", access_log=False,
+        Starlette(routes=_own_routes(checks, facts)), host=host, port=port, log_level="warning", access_log=False,
         lifespan="off", timeout_graceful_shutdown=1,
     )  # fmt: skip
     await QuietServer(config).serve()

@@ -14,6 +14,7 @@ _TABLE_MODULES = (
     "registry.area", "registry.station", "registry.home", "registry.gateway", "registry.staff",
     "alerts.alarm", "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.notification",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
+    "ingest.lease",
     "visits.visit", "api.idempotency",
 )  # fmt: skip
 

@@ -143,7 +143,11 @@ def reading_filters(group: str) -> list[str]:
     return [f"{PREFIX}/{group}{digit}/#" for digit in GROUPS]
 
 
-#: Catches alarms whose shard is not even two hex digits.
-STRAY_FILTER = f"{PREFIX}/+/+/{Lane.ALARM}/#"
+def stray_filters(lane: Lane) -> list[str]:
+    """Catch what comes under a shard that is not even two hex digits. `lane`: ALARM, or READING for all the rest; the
+    broker's access list keeps well-formed shards out of it."""
+    lanes = [Lane.ALARM] if lane is Lane.ALARM else [Lane.READING, Lane.HEALTH]
+    return [f"{PREFIX}/+/+/{one}/#" for one in lanes]
+
 
 _SENTINEL_SHARDS = frozenset(f"{group}0" for group in GROUPS)

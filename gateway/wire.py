@@ -12,7 +12,6 @@ from gateway.topics import (
     GROUPS,
     PREFIX,
     SENTINEL_GATEWAY,
-    STRAY_FILTER,
     BadTopic,
     Topic,
     alarm_filters,
@@ -25,6 +24,7 @@ from gateway.topics import (
     receipt_topic,
     sentinel_topic,
     shard_of,
+    stray_filters,
     up_topic,
 )
 
@@ -36,7 +36,6 @@ __all__ = [
     "PREFIX",
     "RAISED_WITHOUT_TIME",
     "SENTINEL_GATEWAY",
-    "STRAY_FILTER",
     "TYPES",
     "AlarmType",
     "Bad",
@@ -69,5 +68,6 @@ __all__ = [
     "say",
     "sentinel_topic",
     "shard_of",
+    "stray_filters",
     "up_topic",
 ]

@@ -121,9 +121,12 @@ def _as_decoded(decoded: Message | Bad) -> Message:
 
 
 def _somebody_elses(incoming: Incoming, topic: Topic | BadTopic, lane: Lane) -> bool:
-    """Not for this session: the reading lane sees all lanes of its shards, the stray session all alarms."""
+    """Not for this session: the reading lane sees all lanes of its shards, and a stray session sees every shard where
+    the broker's access list cannot keep the well-formed ones out of it."""
+    if _is_stray(incoming.session) and _is_shard(_level(incoming.topic, 2)):
+        return True
     if lane is Lane.ALARM:
-        return _is_stray(incoming.session) and _is_shard(_level(incoming.topic, 2))
+        return False
     return _level(incoming.topic, 4) in _NOT_OURS or (isinstance(topic, Topic) and topic.lane is Lane.ALARM)
 
 

@@ -12,7 +12,7 @@ in.
 
 import asyncio
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -51,10 +51,6 @@ class Watched(Protocol):
 
     acked_monotonic: float
     """When a batch was acknowledged last, which is after its commit."""
-
-    @property
-    def sessions(self) -> Sequence[Any]:
-        """The sessions that this process serves."""
 
     @property
     def unready(self) -> str | None:
@@ -132,12 +128,17 @@ class Outage:
 
 class LastResort:
     """Watches the alarm lane of one process. `secret` None: calls are not signed, which is better than not calling.
+    `idle`: whether others are known to serve all shard groups; one that cannot know it counts as stuck.
 
     Raises `SettingsError` for a secret that is none.
     """
 
-    def __init__(self, watched: Watched, file: Path, secret: str | None, *, after_s: float = AFTER_S) -> None:
+    def __init__(
+        self, watched: Watched, file: Path, secret: str | None, *, idle: Callable[[], bool] = lambda: False,
+        after_s: float = AFTER_S,
+    ) -> None:  # fmt: skip
         self._watched = watched
+        self._idle = idle
         self._addresses = Addresses(file)
         self._secret = secret
         self._after_s = after_s
@@ -175,7 +176,7 @@ class LastResort:
         """Add up for how long nothing was committed, as far as we were there to see it."""
         elapsed, self._looked = now - self._looked, now
         acked, self._acked = self._acked, self._watched.acked_monotonic
-        if acked != self._acked or not self._watched.sessions:
+        if acked != self._acked or self._idle():
             self._stuck_s = 0.0
         else:
             self._stuck_s += min(elapsed, 4 * _LOOK_S)

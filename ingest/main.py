@@ -1,8 +1,8 @@
-"""An ingest process: one lane, all its shard groups, from the broker into the database."""
+"""An ingest process: one lane, its share of the shard groups, from the broker into the database."""
 
 import json
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ from carebed.health import Check, serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from gateway.lanes import Lane
-from gateway.topics import GROUPS, STRAY_FILTER, alarm_filters, reading_filters
+from gateway.topics import alarm_filters, reading_filters, stray_filters
 from ingest.alarm_lane import AlarmLane
 from ingest.flood import FloodGuard
+from ingest.groups import Groups, new_worker_id
 from ingest.last_resort import LastResort
+from ingest.lease import LANE_LEASES, STRAY, worker_name
 from ingest.metrics import IntakeMetrics, WatermarkMetrics
 from ingest.mqtt import Intake, Session
 from ingest.quarantine import expect
@@ -40,65 +42,71 @@ def mqtt_passwords(settings: Settings) -> dict[str, str]:
     return users
 
 
-def sessions_of(settings: Settings, lane: Lane) -> list[tuple[str, Session]]:
-    """(group, session) of every shard group of the lane; the alarm lane has one more, for stray shards (group "")."""
+def session_opener(settings: Settings, lane: Lane) -> Callable[[str], Session]:
+    """Makes the session of a group, under its fixed client id; `SettingsError` when a password is missing."""
     passwords = mqtt_passwords(settings)
     tls = ssl.create_default_context() if settings.mqtt_tls else None
+    for group in LANE_LEASES:
+        if f"ingest-{lane}-{group}" not in passwords:
+            raise SettingsError(f"CAREBED_MQTT_USERS_FILE has no password for ingest-{lane}-{group}.")
 
-    def session(name: str, filters: list[str]) -> Session:
-        user = f"ingest-{lane}-{name}"
-        if user not in passwords:
-            raise SettingsError(f"CAREBED_MQTT_USERS_FILE has no password for {user}.")
+    def filters(group: str) -> list[str]:
+        if group == STRAY:
+            return stray_filters(lane)
+        return alarm_filters(group) if lane is Lane.ALARM else reading_filters(group)
+
+    def opened(group: str) -> Session:
+        user = f"ingest-{lane}-{group}"
         return Session(
-            settings.mqtt_host, settings.mqtt_port, user, passwords[user], filters, tls=tls,
+            settings.mqtt_host, settings.mqtt_port, user, passwords[user], filters(group), tls=tls,
             receive_maximum=max(10, min(65_000, settings.pending_messages // 4)),
         )  # fmt: skip
 
-    filters_of = alarm_filters if lane is Lane.ALARM else reading_filters
-    sessions = [(group, session(group, filters_of(group))) for group in GROUPS]
-    return [*sessions, ("", session("stray", [STRAY_FILTER]))] if lane is Lane.ALARM else sessions
+    return opened
 
 
-async def run(settings: Settings, lane: Lane) -> None:
-    """Run until SIGTERM. `lane`: ALARM, or READING for readings and health messages."""
-    database = Database(
-        settings.secret("database_url"), application=f"carebed-ingest-{lane}", pool_size=3, patience_s=PATIENCE_S
-    )
-    sessions = sessions_of(settings, lane)
+async def run(settings: Settings, lane: Lane, worker_called: str | None = None) -> None:
+    """Run until SIGTERM. `lane`: ALARM, or READING for readings and health messages; `worker_called`: by people."""
+    url, me = settings.secret("database_url"), new_worker_id(worker_called)
+    open_session = session_opener(settings, lane)
+    database = Database(url, application=worker_name(lane, me), pool_size=3, patience_s=PATIENCE_S)
     who = Who(database)
     guard = FloodGuard(settings.flood_per_s, settings.flood_hosted_per_s)
     processor = (
         AlarmLane(who, channels(settings)) if lane is Lane.ALARM else ReadingLane(who, settings.readings_kept, guard)
     )
     intake = Intake(
-        [session for _, session in sessions], max_batch=settings.batch_messages,
-        linger_ms=0 if lane is Lane.ALARM else settings.batch_linger_ms, max_pending=settings.pending_messages,
+        max_batch=settings.batch_messages, linger_ms=0 if lane is Lane.ALARM else settings.batch_linger_ms,
+        max_pending=settings.pending_messages,
     )  # fmt: skip
+    groups = Groups(url, lane, me, intake, open_session, processor.start_over)
     # Alarms one batch after the other; of readings one is read while the last one is stored.
-    worker = Worker(database, intake, processor, at_once=1 if lane is Lane.ALARM else 2)
-    checks: dict[str, Check] = {"ingest": worker.ready}
+    worker = Worker(database, intake, processor, groups, at_once=1 if lane is Lane.ALARM else 2)
+    checks: dict[str, Check] = {"ingest": worker.ready, "leases": groups.ready}
     watch: dict[str, Coroutine[Any, Any, None]] = {}
     if lane is Lane.ALARM and settings.last_resort_file is not None:
         secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret is not None else None
-        last_resort = LastResort(intake, settings.last_resort_file, secret)
+        last_resort = LastResort(intake, settings.last_resort_file, secret, idle=groups.idle)
         checks["last_resort"] = last_resort.ready
         watch["last-resort"] = last_resort.run()
-    sentinels = [(group, session) for group, session in sessions if group]
     watermarks = WatermarkMetrics(database)
     expect(lane)
+    sentinel_lane = Lane.ALARM if lane is Lane.ALARM else Lane.HEALTH
+    health = serve_health(settings.health_host, settings.health_port, checks, {"groups": groups.names})
     try:
         async with intake, shown(IntakeMetrics(intake, str(lane)), watermarks):
             await run_tasks(
                 {
                     "worker": worker.run(),
-                    "sentinels": publish_sentinels(
-                        database, Lane.ALARM if lane is Lane.ALARM else Lane.HEALTH, sentinels
-                    ),
+                    "leases": groups.run(),
+                    "colleagues": groups.follow(),
+                    "sentinels": publish_sentinels(database, sentinel_lane, groups.serving, groups.connected),
                     "registry": who.follow(),
                     "watermarks": watermarks.run(),
-                    "health": serve_health(settings.health_host, settings.health_port, checks),
+                    "health": health,
                     **watch,
                 }
             )
     finally:
+        await groups.leave()
         await database.close()

@@ -35,6 +35,9 @@ _STATE_KNOWN = timedelta(days=1)
 _LASTS_KEPT = 100_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 
+#: (device, type) -> what it said last; None: nothing is known.
+Lasts = dict[tuple[str, str], Last | None]
+
 
 class ReadingLane:
     """Processes batches of the reading lane."""
@@ -50,7 +53,7 @@ class ReadingLane:
         self._who = who
         self._kept = kept
         self._guard = guard
-        self._lasts: dict[tuple[str, str], Last | None] = {}
+        self._lasts: Lasts = {}
         self._lately = Lately()
         self._readings = ReadingStore()
         self._floods = FloodLog()
@@ -59,8 +62,8 @@ class ReadingLane:
         """Take in these messages within the caller's transaction; nobody waits for an answer."""
         verdict = Verdict(messages) if self._guard is None else await self._guard.judge(conn, messages)
         batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
-        await self._learn_values(conn, now, batch.items)
-        rows, unstorable, signs = self._read(batch.items, now)
+        lasts = await self._learn_values(conn, now, batch.items)
+        rows, unstorable, signs = self._read(batch.items, now, lasts)
         rejected = [*batch.rejected, *map(_put_aside, unstorable)]
         await put_aside(conn, now, rejected)
         stored = await self._readings.store(conn, now, rows)
@@ -78,15 +81,15 @@ class ReadingLane:
         )
 
     def start_over(self) -> None:
-        """A transaction failed: look the senders and their last values up again."""
+        """Look the senders and their last values up again; a batch that is being worked on keeps what it has."""
         self._who.forget()
-        self._lasts.clear()
+        self._lasts = {}
 
     def refusals(self, _rejected: Rejected) -> list[Answer]:
         """Nobody waits for an answer."""
         return []
 
-    def _read(self, items: Sequence[Item], now: datetime) -> tuple[list[Row], list[Item], Signs]:
+    def _read(self, items: Sequence[Item], now: datetime, lasts: Lasts) -> tuple[list[Row], list[Item], Signs]:
         """Rows to store, items to put aside (unknown senders, older than what is kept), and who is alive. With
         `sort_batch` the hot path: each line of the loop is run for every message of a backlog."""
         rows: list[Row] = []
@@ -106,38 +109,41 @@ class ReadingLane:
             if time is not None and time < oldest:
                 unstorable.append(item)
                 continue
-            if self._is_activity(device.id, kind, value, time or now):
+            if _is_activity(lasts, device.id, kind, value, time or now):
                 signs.active(device, time or now, now)
             number, words = (None, value) if isinstance(value, str) else (value, None)
             rows.append((time, device.id, message.id, kind, number, words, message.unit, message.data or None, now))
         return rows, unstorable, signs
 
-    async def _learn_values(self, conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> None:
-        """Look up what states and counters said last, where it is not known yet."""
+    async def _learn_values(self, conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> Lasts:
+        """What states and counters said last, looked up where it is not known yet."""
         if len(self._lasts) > _LASTS_KEPT:
-            self._lasts.clear()
+            self._lasts = {}
+        lasts = self._lasts
         keys = {
             (item.sender.device_id, item.message.type)
             for item in items if is_compared(item.message.type, item.message.value) and item.sender.device is not None
         }  # fmt: skip
-        unknown = [key for key in keys if key not in self._lasts]
+        unknown = [key for key in keys if key not in lasts]
         if not unknown:
-            return
-        self._lasts.update(dict.fromkeys(unknown))
+            return lasts
+        lasts.update(dict.fromkeys(unknown))
         devices, types = zip(*unknown, strict=True)
         asked = {"devices": list(devices), "types": list(types), "since": now - _STATE_KNOWN}
         for device, kind, time, value in await conn.execute(_LAST_VALUES, asked):
-            self._lasts[device, kind] = Last(time, value, changed=True)
+            lasts[device, kind] = Last(time, value, changed=True)
+        return lasts
 
-    def _is_activity(self, device_id: str, kind: str, value: Value, time: datetime) -> bool:
-        if not is_compared(kind, value):
-            return may_be_activity(kind, value)
-        key = device_id, kind
-        last = self._lasts.get(key)
-        judged = judge_change(last, time, value)
-        if last is None or time >= last.at:
-            self._lasts[key] = judged
-        return judged.changed and may_be_activity(kind, value)
+
+def _is_activity(lasts: Lasts, device_id: str, kind: str, value: Value, time: datetime) -> bool:
+    if not is_compared(kind, value):
+        return may_be_activity(kind, value)
+    key = device_id, kind
+    last = lasts.get(key)
+    judged = judge_change(last, time, value)
+    if last is None or time >= last.at:
+        lasts[key] = judged
+    return judged.changed and may_be_activity(kind, value)
 
 
 def _put_aside(item: Item) -> Rejected:

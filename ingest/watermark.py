@@ -1,14 +1,16 @@
 """The watermark: up to which time everything that was published has been committed, per lane and shard group.
 
 Each ingest process publishes a sentinel a second for every group it serves, through the broker into its own session;
-behind it stands everything that was published before. Its stamp is committed like any message.
+behind it stands everything that was published before. Its stamp is committed like any message. Who takes a group over
+publishes as soon as he is connected, so a hand-over in order leaves no gap.
 
 A gap is a time in which no sentinel was *published*: the process or the broker stood still, so devices may have spoken
 in vain. Sentinels that were published in time and committed late are no gap: nothing that stood before them was lost.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -115,15 +117,22 @@ async def read_ages(conn: AsyncConnection) -> dict[tuple[str, str], float]:
     return {(row[0], row[1]): max(0.0, row[2]) for row in await conn.execute(_AGES)}
 
 
-async def publish_sentinels(database: Database, lane: Lane, sessions: Sequence[tuple[str, Session]]) -> None:
-    """A named task: every second one sentinel per group. `sessions`: (group, session)."""
+async def publish_sentinels(
+    database: Database, lane: Lane, serving: Callable[[], Iterable[tuple[str, Session]]], connected: asyncio.Event
+) -> None:
+    """A named task: one sentinel per group every second, and at once when `connected` is set. `serving`: (group,
+    session) of all that are ours and ready; what is no group of shards has no watermark."""
     while True:
+        connected.clear()
         try:
             async with database.transaction() as conn:
                 stamp, at = (await conn.execute(_CLOCKS)).one()
             payload = msgspec.json.encode(Stamp(stamp, at))
-            for group, session in sessions:
-                session.publish(sentinel_topic(group, lane), payload)
+            for group, session in serving():
+                if group in GROUPS:
+                    session.publish(sentinel_topic(group, lane), payload)
         except (SQLAlchemyError, LostConnection, OSError) as error:
             log.warning("sentinel_skipped", error=type(error).__name__)
-        await asyncio.sleep(PERIOD_S)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PERIOD_S):
+                await connected.wait()

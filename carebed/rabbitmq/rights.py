@@ -39,8 +39,15 @@ def gateway_rights(gateway: str) -> Rights:
 
 
 def own_rights() -> dict[str, Rights]:
-    """Our own users: each of ingest reads its group, writes receipts and its own sentinel."""
-    rights = {STRAY: _ingest(STRAY, rf"{_LEVEL}\.{_LEVEL}\.alarm\..*", [])}
+    """Our own users: each of ingest reads its group, writes receipts and its own sentinel.
+
+    A subscription is judged as a whole, so nothing keeps well-formed shards out of the stray users' filters, as
+    Mosquitto's denials do: ingest gets those messages twice, and drops the second ones.
+    """
+    rights: dict[str, Rights] = {}
+    for lane, topics in (("alarm", "alarm"), ("reading", "(reading|health)")):
+        user = f"ingest-{lane}-{STRAY}"
+        rights[user] = _ingest(user, rf"{_LEVEL}\.{_LEVEL}\.{topics}\..*", [])
     # RabbitMQ says nothing under $SYS; whoever listens there is let be, not thrown out every few seconds.
     rights[WATCH] = _of(WATCH, topic_write="^$", topic_read=r"^\$SYS\.broker\.")
     for group in GROUPS:

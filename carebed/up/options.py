@@ -24,3 +24,4 @@ class UpOptions:
     sim: bool = True  # only with `demo`
     homes: int = 20
     broker: BrokerKind = BrokerKind.MOSQUITTO
+    ingest_workers: int = 1

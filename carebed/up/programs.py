@@ -14,13 +14,18 @@ from carebed.embedded.quarters import own_command
 
 @dataclass(frozen=True)
 class Program:
-    """One process of ours."""
+    """One process of ours. Several workers of one kind differ in `name` and share `process`."""
 
     name: str
     arguments: tuple[str, ...]
     roles: tuple[str, ...]  # the database roles it may use
     #: Port of /healthz, /readyz and /metrics on 127.0.0.1.
     health_port: int
+
+    @property
+    def process(self) -> str:
+        """What the ready file lists it under."""
+        return process_of(self.name)
 
     @property
     def health_url(self) -> str:
@@ -67,15 +72,31 @@ class Surroundings:
         return Child(program.name, own_command(argv, signal.SIGKILL), log, self.environment(program))
 
 
+def names(ingest_workers: int) -> list[str]:
+    """Names of our processes in the order of their start, the simulator last: `ingest-alarm`, `ingest-alarm-2`, ..."""
+    workers = [f"ingest-{lane}" + (f"-{number}" if number > 1 else "")
+               for lane in ("alarm", "reading") for number in range(1, ingest_workers + 1)]  # fmt: skip
+    return [*workers, "alerts", "api", "scheduler", "sim"]
+
+
+def process_of(name: str) -> str:
+    """The kind of process that a name stands for: `ingest-alarm` for `ingest-alarm-2`."""
+    return "-".join(name.split("-")[:2])
+
+
 def programs(ports: Mapping[str, int]) -> list[Program]:
-    """Our processes in the order of their start; `ports`: name -> health port."""
+    """Our processes in the order of their start, without the simulator; `ports`: the health port of each of `names`."""
     return [
-        Program("ingest-alarm", ("ingest", "--lane", "alarm"), ("engine",), ports["ingest-alarm"]),
-        Program("ingest-reading", ("ingest", "--lane", "reading"), ("engine",), ports["ingest-reading"]),
+        *(_ingest(name, port) for name, port in ports.items() if name.startswith("ingest-")),
         Program("alerts", ("alerts",), ("engine",), ports["alerts"]),
         Program("api", ("api",), ("api",), ports["api"]),
         Program("scheduler", ("scheduler",), ("engine", "owner"), ports["scheduler"]),
     ]
+
+
+def _ingest(name: str, port: int) -> Program:
+    _, lane, *number = name.split("-")
+    return Program(name, ("ingest", "--lane", lane, "--worker", *(number or ["1"])), ("engine",), port)
 
 
 def simulator(port: int) -> Program:

@@ -21,13 +21,11 @@ from carebed.up.demo import Demo, seed
 from carebed.up.greeting import greet
 from carebed.up.keeper import Keeper
 from carebed.up.options import BrokerKind, UpOptions
-from carebed.up.programs import Program, Surroundings, programs, simulator
+from carebed.up.programs import Program, Surroundings, names, process_of, programs, simulator
 from carebed.up.readiness import all_ready
 from carebed.up.ready_file import Address, write_ready_file
 
-_OURS = ("ingest-alarm", "ingest-reading", "alerts", "api", "scheduler", "sim")
-
-# Who stops when, and how long each may take: 10 s in all, so that no service manager loses patience.
+# Which processes stop when, and how long each may take: 10 s in all, so that no service manager loses patience.
 _STOP_ORDER: tuple[tuple[tuple[str, ...], float], ...] = (
     (("sim", "api"), 2.0),
     (("ingest-alarm", "ingest-reading"), 2.0),
@@ -79,7 +77,8 @@ class House:
         own_ready_file = data.secrets / "ready.json"
         self._ready_files = [own_ready_file] + ([options.ready_file.resolve()] if options.ready_file else [])
         self._drop_ready_files()
-        for name in (*_OURS, "database", "broker"):
+        ours = names(options.ingest_workers)
+        for name in (*ours, "database", "broker"):
             rotate(data.logs / f"{name}.log")
 
         database = EmbeddedPostgres(data.path, ports.free_port(), log=data.logs / "database.log")
@@ -99,15 +98,15 @@ class House:
         surroundings = Surroundings(
             urls, options.mqtt_port, broker.users_file, options.http_port, own_ready_file, data.logs
         )
-        health_ports = {name: ports.free_port() for name in _OURS} | {"api": options.http_port}
-        ours = programs(health_ports)
+        health_ports = {name: ports.free_port() for name in ours} | {"api": options.http_port}
+        started = programs(health_ports)
         with step("processes", "ready"):
-            for program in ours:
+            for program in started:
                 await self._start(program.name, _starter(surroundings, program), signal.SIGTERM)
-            await self._while_keeping(all_ready({program: self._keepers[program.name] for program in ours}))
+            await self._while_keeping(all_ready({program: self._keepers[program.name] for program in started}))
         # The permanent sessions of ingest exist now; from here on not even a kill -9 of the broker loses them.
         broker.save()
-        health = {program.name: program.health_url for program in ours}
+        health = [(program.process, program.health_url) for program in started]
         self._address = Address(options.http_port, options.mqtt_port, urls.reader, demo.users, demo.gateways, health)
         if options.demo and options.sim:
             write_ready_file([own_ready_file], self._address, self._pids())
@@ -118,8 +117,8 @@ class House:
 
     async def stop(self) -> None:
         """Stop everything in order within 10 s, kill what is left, give the data directory free."""
-        for names, grace_s in _STOP_ORDER:
-            keepers = [self._keepers[name] for name in names if name in self._keepers]
+        for processes, grace_s in _STOP_ORDER:
+            keepers = [keeper for name, keeper in self._keepers.items() if process_of(name) in processes]
             await asyncio.gather(*(keeper.stop(grace_s) for keeper in keepers))
         if self._data is not None:
             self._drop_ready_files()
@@ -143,8 +142,8 @@ class House:
                 task.cancel()
             await asyncio.wait({working, *keeping})
 
-    def _pids(self) -> dict[str, int]:
-        return {name: keeper.pid for name, keeper in self._keepers.items() if keeper.pid is not None}
+    def _pids(self) -> list[tuple[str, int]]:
+        return [(process_of(name), keeper.pid) for name, keeper in self._keepers.items() if keeper.pid is not None]
 
     def _rewrite_ready_file(self) -> None:
         if self._address is None:

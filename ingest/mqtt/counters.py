@@ -28,7 +28,7 @@ class Counters:
     publishes_refused: int = _counted("Messages that the broker answered with an error, such as a missing right")
     connects: int = _counted("Connections that reached CONNACK; every one but a session's first is a reconnect")
     sessions_lost: int = _counted(
-        "Connects, other than the first, at which the broker no longer had the session: its backlog is gone"
+        "Connects at which the broker no longer had a session that there had been: its backlog is gone"
     )
     takeovers: int = _counted("Times that another client took a session (DISCONNECT 0x8E)")
     pauses: int = _counted("Times that reading stopped because too much was pending")

@@ -1,8 +1,9 @@
-"""Many sessions into one stream of batches."""
+"""Many sessions into one stream of batches; sessions come and go while it runs."""
 
 import asyncio
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from time import monotonic
 from typing import Self
 
@@ -21,12 +22,12 @@ class Intake:
     """
 
     def __init__(
-        self, sessions: Sequence[Session], *, max_batch: int = 4_000, linger_ms: float = 0, max_pending: int = 32_000,
-        max_pending_bytes: int = 64 << 20,
+        self, sessions: Iterable[Session] = (), *, max_batch: int = 4_000, linger_ms: float = 0,
+        max_pending: int = 32_000, max_pending_bytes: int = 64 << 20,
     ) -> None:  # fmt: skip
-        if not sessions or max_batch < 1 or max_pending < 1 or max_pending_bytes < 1:
-            raise ValueError("an intake needs sessions, and bounds above zero")
-        self.sessions = list(sessions)
+        if max_batch < 1 or max_pending < 1 or max_pending_bytes < 1:
+            raise ValueError("an intake needs bounds above zero")
+        self.sessions: list[Session] = []
         self.pending = 0
         """Messages received, not yet acknowledged."""
         self.pending_bytes = 0
@@ -36,30 +37,69 @@ class Intake:
         self.max_pending_bytes = max_pending_bytes
         self._max_batch = max_batch
         self._linger_s = linger_ms / 1000
-        self._bounds = Bounds(Load(max_pending, max_pending_bytes), len(self.sessions))
+        self._limit = Load(max_pending, max_pending_bytes)
+        self._bounds = Bounds(self._limit, 1)
         self._outstanding: deque[Batch] = deque()
         self._queued = 0
         self._turn = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[Session, asyncio.Task[None]] = {}
+        self._draining: dict[Session, asyncio.Future[None]] = {}
         self._waiter: asyncio.Future[None] | None = None
-        self._stopped = False
-        for session in self.sessions:
-            session.report_to(self)
+        self._entered = self._stopped = False
+        for session in sessions:
+            self.add(session)
 
     async def __aenter__(self) -> Self:
         """Connect all sessions; returns at once, `unready` tells how far they are."""
+        self._entered = True
         for session in self.sessions:
-            task = asyncio.create_task(session.run(), name=f"mqtt {session.username}")
-            task.add_done_callback(self._ended)
-            self._tasks.append(task)
+            self._start(session)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Leave the broker in order; the sessions stay there and gather what comes."""
         self.stop()
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
-        await asyncio.wait(self._tasks)
+        if self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    # Sessions come and go
+
+    def add(self, session: Session) -> None:
+        """One more session; connects at once where the intake runs."""
+        self.sessions.append(session)
+        session.report_to(self)
+        self._deal()
+        if self._entered:
+            self._start(session)
+
+    async def remove(self, session: Session, within_s: float) -> None:
+        """Hand a session over in order: read no further, drop what waits in no batch yet, let the batches under way be
+        acknowledged within `within_s`, and DISCONNECT. Whoever connects next gets everything else."""
+        if session not in self.sessions:
+            return
+        self._leave(session)
+        session.retire()
+        if session.pending:
+            self._draining[session] = drained = asyncio.get_running_loop().create_future()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(within_s):
+                    await drained
+            self._draining.pop(session, None)
+        if (task := self._tasks.get(session)) is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def drop(self, session: Session) -> None:
+        """A session is lost to another owner: nothing more is read from it, acknowledged or sent on it."""
+        if session in self.sessions:
+            self._leave(session)
+        session.abandon()
+        if (drained := self._draining.get(session)) is not None and not drained.done():
+            drained.set_result(None)
+        if (task := self._tasks.get(session)) is not None:
+            task.cancel()
 
     def stop(self) -> None:
         """No more batches: the iteration ends, and what was handed out may still be acknowledged."""
@@ -201,6 +241,9 @@ class Intake:
         self.pending_bytes -= size_bytes
         session.pending -= messages
         session.pending_bytes -= size_bytes
+        drained = self._draining.get(session)
+        if drained is not None and not session.pending and not drained.done():
+            drained.set_result(None)
 
     def _resume(self) -> None:
         """Read again where there is room again."""
@@ -213,12 +256,27 @@ class Intake:
     def _load(self) -> Load:
         return Load(self.pending, self.pending_bytes)
 
-    def _ended(self, _task: asyncio.Task[None]) -> None:
-        """A session's task never ends by itself; if one does, that is our own mistake and the consumer must know."""
+    def _start(self, session: Session) -> None:
+        self._tasks[session] = task = asyncio.create_task(session.run(), name=f"mqtt {session.username}")
+        task.add_done_callback(lambda _: self._ended(session))
+
+    def _leave(self, session: Session) -> None:
+        self.sessions.remove(session)
+        self._deal()
+
+    def _deal(self) -> None:
+        """The bounds for as many sessions as there are now."""
+        self._bounds = Bounds(self._limit, max(1, len(self.sessions)))
+
+    def _ended(self, session: Session) -> None:
+        """The task of a session that left is done. Of one that did not, it ends by our own mistake alone, and the
+        consumer must know."""
+        if session not in self.sessions:
+            del self._tasks[session]
         self._wake()
 
     def _raise_if_dead(self) -> None:
-        for task in self._tasks:
+        for task in self._tasks.values():
             if task.done() and not task.cancelled() and (error := task.exception()) is not None:
                 raise error
 

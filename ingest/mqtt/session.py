@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from random import Random
 from time import monotonic
 from typing import Protocol
@@ -62,6 +62,13 @@ class Session:
         """Messages received and neither acknowledged nor forgotten; kept by the listener, like `pending_bytes`."""
         self.pending_bytes = 0
         self.paused = False
+        self.before_reconnect: Callable[[], Awaitable[None]] | None = None
+        """Awaited before every connection but the first: whoever ended the last one may be the new owner."""
+        self.when_ready: Callable[[], None] | None = None
+        """Called whenever the session has become ready."""
+        self.had_before = False
+        """Somebody has had this session already: the broker must know it, or its backlog is gone."""
+        self._leaving = False
         self._listener: Listener | None = None
         self._host, self._port, self._tls = host, port, tls
         self._keepalive_s = keepalive_s
@@ -86,6 +93,19 @@ class Session:
         self.pending = self.pending_bytes = 0
         self.unready = _NOT_YET
         self.resume()
+
+    def retire(self) -> None:
+        """Read no more and forget what waits; the connection stands, for what is still to be acknowledged."""
+        self._leaving = True
+        self.pause()
+        self._forget_queue()
+
+    def abandon(self) -> None:
+        """Somebody else's now: end the connection at once, and write nothing more to it."""
+        self._leaving = True
+        if self._connection is not None:
+            self._connection.end(Kind.TAKEN_OVER, "served by another worker")
+        self._forget()
 
     def acknowledge(self, generation: int, packet_ids: Sequence[int]) -> None:
         """PUBACK these, if the connection that delivered them still stands; `Intake.ack` calls this in order."""
@@ -134,7 +154,8 @@ class Session:
     # The life of the session
 
     async def run(self) -> None:
-        """Hold a connection until cancelled; no error of the network or the broker ends this."""
+        """Hold a connection until cancelled, or left alone by a session that leaves; no error of the network or the
+        broker ends this."""
         attempt = 0
         while True:
             began = monotonic()
@@ -143,7 +164,11 @@ class Session:
             if end.kind is Kind.TAKEN_OVER:
                 self.counters.takeovers += 1
             self._not_ready(end.reason)
+            if self._leaving:
+                return
             await asyncio.sleep(pause_s(end.kind, attempt, self._chance))
+            if self.before_reconnect is not None:
+                await self.before_reconnect()
 
     async def _hold(self) -> End:
         """One connection from its beginning to its end."""
@@ -192,7 +217,7 @@ class Session:
         SUBACK may stand behind the whole backlog, so readiness does not wait for it."""
         self._connection = connection
         self.counters.connects += 1
-        if not connack.session_present and self.counters.connects > 1:
+        if not connack.session_present and (self.counters.connects > 1 or self.had_before):
             self.counters.sessions_lost += 1
             log.warning("mqtt_session_lost", session=self.username)
         granted_s = connack.session_expiry_interval
@@ -222,6 +247,9 @@ class Session:
         """Messages of the current connection, in order."""
         self.counters.received += len(messages)
         self.counters.received_bytes += payload_bytes
+        if self._leaving:
+            self.counters.forgotten += len(messages)
+            return
         self.queue.extend(messages)
         if self._listener is not None:
             self._listener.arrived(self, len(messages), payload_bytes + OVERHEAD_BYTES * len(messages))
@@ -231,6 +259,9 @@ class Session:
     def _forget(self) -> None:
         """The connection is gone: what waits in the queue will come again, with other packet ids."""
         self._connection = None
+        self._forget_queue()
+
+    def _forget_queue(self) -> None:
         if not self.queue:
             return
         messages = len(self.queue)
@@ -244,6 +275,8 @@ class Session:
         if self.unready is not None:
             self.unready = None
             log.info("mqtt_session_ready", session=self.username, connection=connection.generation)
+            if self.when_ready is not None:
+                self.when_ready()
 
     def _not_ready(self, reason: str) -> None:
         """Said once in the log for as long as the reason stays the same."""

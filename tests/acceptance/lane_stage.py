@@ -51,8 +51,13 @@ class LaneStage:
 
     # The lanes
 
-    def start(self, lane: str, *, mqtt_port: int | None = None, database_port: int | None = None, **more: str) -> int:
-        """Start a lane's process and return its PID; `more`: settings. The ports lead around through a line."""
+    def start(
+        self, lane: str, *, called: str | None = None, mqtt_port: int | None = None, database_port: int | None = None,
+        **more: str,
+    ) -> int:  # fmt: skip
+        """Start a lane's process and return its PID; `more`: settings. The ports lead around through a line. `called`:
+        what the stage knows it by, where it is one of several workers of the lane."""
+        name = called or lane
         url = self.postgres.urls().engine
         if database_port is not None:
             url = url.replace(f":{self.postgres.port}/", f":{database_port}/")
@@ -61,14 +66,14 @@ class LaneStage:
             "CAREBED_DATABASE_URL": url, "CAREBED_MQTT_PORT": str(mqtt_port or self.broker.port),
             "CAREBED_MQTT_USERS_FILE": str(self.broker.users_file), "CAREBED_HEALTH_PORT": str(port), **more,
         }  # fmt: skip
-        asked = {"lane": lane, "environment": environment, "log": str(self.data.logs / f"ingest-{lane}.log")}
+        asked = {"lane": lane, "environment": environment, "log": str(self.data.logs / f"ingest-{name}.log")}
         assert self._forks.stdin is not None
         assert self._forks.stdout is not None
         self._forks.stdin.write(json.dumps(asked) + "\n")
         self._forks.stdin.flush()
-        self.pids[lane] = int(self._forks.stdout.readline())
-        self.health[lane] = f"http://127.0.0.1:{port}"
-        return self.pids[lane]
+        self.pids[name] = int(self._forks.stdout.readline())
+        self.health[name] = f"http://127.0.0.1:{port}"
+        return self.pids[name]
 
     def kill(self, lane: str) -> None:
         """kill -9."""

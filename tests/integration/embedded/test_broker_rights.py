@@ -5,6 +5,7 @@ import pytest
 from broker_clients import connected, hashes, is_cut_off, next_message, tries_to_publish
 
 from carebed.embedded.broker import EmbeddedBroker
+from gateway.wire import Lane, stray_filters
 
 
 async def test_a_gateway_cannot_publish_under_anothers_name(broker: EmbeddedBroker) -> None:
@@ -87,14 +88,29 @@ async def test_a_revoked_gateway_is_disconnected_and_the_others_stay(broker: Emb
 
 
 async def test_each_ingest_user_reads_its_own_group_only(broker: EmbeddedBroker) -> None:
-    async with connected(broker, "ingest-alarm-b") as other_group, connected(broker, "ingest-alarm-stray") as stray:
+    async with connected(broker, "ingest-alarm-b") as other_group:
         await other_group.subscribe("carebed/v1/+/+/alarm/#", qos=1)
-        await stray.subscribe("carebed/v1/+/+/alarm/#", qos=1)
         async with connected(broker, "gw-1") as gateway:
             await gateway.publish("carebed/v1/a7/gw-1/alarm/d", b"group a", qos=1)
             await gateway.publish("carebed/v1/b7/gw-1/alarm/d", b"group b", qos=1)
         assert (await next_message(other_group))[1] == b"group b"
-        assert [(await next_message(stray))[1] for _ in range(2)] == [b"group a", b"group b"]
+
+
+@pytest.mark.parametrize(("user", "lanes"), [("alarm", ("alarm",)), ("reading", ("reading", "health"))])
+async def test_what_comes_under_no_shard_is_read_by_somebody_and_nothing_is_read_twice(
+    broker: EmbeddedBroker, user: str, lanes: tuple[str, ...]
+) -> None:
+    """The stray users' filters match every shard; the broker keeps the well-formed ones out."""
+    async with connected(broker, f"ingest-{user}-stray") as stray, connected(broker, "gw-1") as gateway:
+        for topic_filter in stray_filters(Lane(user)):
+            await stray.subscribe(topic_filter, qos=1)
+        for lane in lanes:
+            for shard in ("00", "a7", "ff"):
+                await gateway.publish(f"carebed/v1/{shard}/gw-1/{lane}/d", b"somebody else's", qos=1)
+            for shard in ("zz", "A7", "a", "a7b", ""):
+                await gateway.publish(f"carebed/v1/{shard}/gw-1/{lane}/d", f"{shard} {lane}".encode(), qos=1)
+        expected = [f"{shard} {lane}".encode() for lane in lanes for shard in ("zz", "A7", "a", "a7b", "")]
+        assert [(await next_message(stray))[1] for _ in expected] == expected
 
 
 async def test_ingest_may_write_receipts_and_its_own_sentinel(broker: EmbeddedBroker) -> None:

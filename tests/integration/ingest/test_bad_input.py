@@ -110,6 +110,19 @@ async def test_malformed_topics_of_the_reading_lane_are_put_aside(pipeline: Pipe
     assert await pipeline.count("reading") == 0
 
 
+@pytest.mark.parametrize("lane", ["reading", "health"])
+@pytest.mark.parametrize("shard", ["zz", "A7", "a7b", ""])
+async def test_readings_under_no_shard_at_all_are_put_aside(pipeline: Pipeline, shard: str, lane: str) -> None:
+    """The stray session brings them; what it sees of well-formed shards is left to their own session."""
+    await pipeline.simple_home()
+    topics = [f"carebed/v1/{one}/gw-1/{lane}/gw-1-motion" for one in (shard, shard_of("gw-1"))]
+    line = Line("ingest-reading-stray")
+    await pipeline.reading(*(pipeline.incoming(message("motion"), topic=topic, line=line) for topic in topics))
+    (row,) = await pipeline.rows("SELECT lane, topic, reason FROM quarantine")
+    assert (row.lane, bytes(row.topic).decode(), row.reason) == (lane, topics[0], "wrong_shard")
+    assert await pipeline.count("reading") == 0
+
+
 async def test_what_the_reading_sessions_see_of_other_lanes_is_not_theirs(pipeline: Pipeline) -> None:
     """Their filters match everything below their shards: alarms, receipts and commands are left alone."""
     await pipeline.simple_home()

@@ -35,7 +35,7 @@ class Lane:
     """As much of an intake as is watched."""
 
     acked_monotonic: float = field(default_factory=time.monotonic)
-    sessions: Sequence[Any] = ("one",)
+    serves_nothing: bool = False
     unready: str | None = None
     messages: list[Incoming] = field(default_factory=list)
 
@@ -62,7 +62,7 @@ def wire(kind: str, message_id: str) -> bytes:
 @asynccontextmanager
 async def watching(lane: Lane, file: Path, *addresses: str, secret: str | None = SECRET) -> Any:
     file.write_text("\n".join(addresses))
-    resort = LastResort(lane, file, secret, after_s=AFTER_S)
+    resort = LastResort(lane, file, secret, idle=lambda: lane.serves_nothing, after_s=AFTER_S)
     task = asyncio.create_task(resort.run())
     try:
         yield resort
@@ -104,7 +104,7 @@ async def test_a_lane_that_commits_now_and_then_or_serves_nothing_calls_nobody(t
         for _ in range(6):
             await asyncio.sleep(AFTER_S / 3)
             lane.commit()
-        lane.sessions = ()
+        lane.serves_nothing = True
         await asyncio.sleep(2 * AFTER_S)
         assert desk.deliveries == []
 
