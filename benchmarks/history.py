@@ -203,7 +203,7 @@ def _api(urls: DatabaseUrls) -> Iterator[httpx.Client]:
     process = subprocess.Popen([sys.executable, "-m", "carebed", "api"], env=environment, stderr=subprocess.DEVNULL)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as http:
-            for _ in range(300):
+            for _ in range(1_200):
                 try:
                     if http.get("/readyz").status_code == 200:
                         break
