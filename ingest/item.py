@@ -105,6 +105,8 @@ def _sort_odd(incoming: Incoming, sender: Sender | None, lane: Lane, result: Sor
         stamp = read_stamp(incoming.payload)
         if stamp is not None:
             result.stamps.append((topic.group, stamp))
+        else:
+            result.rejected.append(Rejected(incoming, topic.lane, Reason.MALFORMED_JSON, "a sentinel without a stamp"))
         return None
     if incoming.defect is not None:
         reason = Reason.TOO_LARGE if incoming.defect == "oversize" else Reason.MALFORMED_JSON

@@ -40,6 +40,7 @@ class House:
         log.close()
         wait_for(lambda: self.ready_file.exists() or self._process is None or self._process.poll() is not None, 90)
         if not self.ready_file.exists():
+            self.stop()  # it may still be starting, and nobody else would end it
             pytest.fail(f"carebed up did not become ready:\n{Path(log.name).read_text()[-4000:]}")
         return self
 

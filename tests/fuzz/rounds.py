@@ -16,11 +16,12 @@ from carebed.embedded.postgres import DatabaseUrls
 from gateway.topics import GROUPS, PREFIX, STRAY_FILTER, alarm_filters, reading_filters
 from gateway.wire import Lane
 from ingest.alarm_lane import AlarmLane
+from ingest.flood import FloodGuard
 from ingest.mqtt import Intake, Session
 from ingest.reading_lane import ReadingLane
 from ingest.who import Who
 from ingest.worker import LaneProcessor, Worker
-from tests.fuzz.ledger import Ledger
+from tests.fuzz.ledger import KEPT, Ledger
 from tests.fuzz.payloads import Payloads, utc_now
 from tests.fuzz.script_broker import Delivery, ScriptBroker
 from tests.fuzz.world import World
@@ -186,7 +187,9 @@ async def stage(urls: DatabaseUrls) -> AsyncIterator[Stage]:
             for name, some in filters.items()
         ]
         who = Who(built.database)
-        processor = AlarmLane(who, ("live",)) if lane is Lane.ALARM else ReadingLane(who)
+        processor = (
+            AlarmLane(who, ("live",)) if lane is Lane.ALARM else ReadingLane(who, KEPT, FloodGuard(1_000, 20_000))
+        )
         intake = Intake(sessions, max_batch=2_000, linger_ms=0 if lane is Lane.ALARM else 5)
         intakes.append(await intake.__aenter__())
         worker = Worker(

@@ -131,6 +131,16 @@ async def test_what_the_reading_sessions_see_of_other_lanes_is_not_theirs(pipeli
     assert await pipeline.count("quarantine") == 0
 
 
+@pytest.mark.parametrize("payload", [b"", b"nonsense", b'{"stamp": 1}'])
+async def test_a_sentinel_that_is_none_is_put_aside_like_everything_else(pipeline: Pipeline, payload: bytes) -> None:
+    """Only our own users can send it; it moves no watermark, and it does not vanish."""
+    for lane in ("alarm", "health"):
+        incoming = pipeline.incoming(payload, topic=f"carebed/v1/a0/carebed-sentinel/{lane}/_")
+        await (pipeline.alarm(incoming) if lane == "alarm" else pipeline.reading(incoming))
+    assert await pipeline.count("quarantine", "reason = 'malformed_json'") == 2
+    assert await pipeline.count("watermark") == 0
+
+
 async def test_what_only_the_database_refuses_is_put_aside_alone_and_the_stream_goes_on(pipeline: Pipeline) -> None:
     """Five messages and an array around one that a constraint refuses: all others are taken and answered."""
     await pipeline.simple_home()
