@@ -12,14 +12,17 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from benchmarks import backlog, fsync, history, limit, ours, peer, rabbitmq, sos, subscribers
+from benchmarks import backlog, fsync, growth, history, limit, ours, peer, rabbitmq, sos, subscribers
 from benchmarks.report import Figures, line, percentile, percentiles_table, rates_table
 from benchmarks.stage import Stage, stage
 from carebed.logs import configure_logs
 
-PARTS = ("rates", "subscribers", "rabbitmq", "sos")
+PARTS = ("rates", "subscribers", "rabbitmq", "sos", "growth")
 #: Only when it is asked for: with its hundred million readings it takes a quarter of an hour and 20 GB.
 LARGE = ("history",)
+
+_ARRAY = 100
+"""Readings in one message where a gateway replays what it kept."""
 
 _ALONE = 100_000
 """Enough for the subscribers alone; the slow ones take half a minute for it."""
@@ -51,10 +54,10 @@ def main() -> None:
     directory = Path(tempfile.mkdtemp(prefix="carebed-bench-"))
     directory.chmod(0o755)  # the services run under accounts of their own
     try:
-        if {"rates", "subscribers", "rabbitmq"} & set(parts):
+        if {"rates", "subscribers", "rabbitmq", "growth"}.intersection(parts):
             figures |= asyncio.run(_throughput(directory / "stage", parts, options.messages, options.rounds))
         if "sos" in parts:
-            figures |= asyncio.run(_latency(directory, options.presses))
+            figures |= asyncio.run(_latency(directory, options.presses, options.messages))
         if "history" in parts:
             figures |= asyncio.run(history.measure(directory / "history", options.readings))
     finally:
@@ -82,47 +85,59 @@ async def _throughput(directory: Path, parts: tuple[str, ...], count: int, round
             figures |= {f"alone_{name}_per_s": median(runs) for name, runs in alone.items()}
         if "rabbitmq" in parts:
             figures |= await rabbitmq.compare(running, count, rounds)
+        if "growth" in parts:
+            costs = await growth.measure(running)
+            growth.table(costs)
+            figures |= growth.figures(costs)
     return figures
 
 
 async def _rates(running: Stage, count: int, rounds: int) -> Figures:
     """The limit, ours and the peer take turns, each with a new backlog of the same size."""
-    limits, durables, peers, peaks = [], [], [], []
+    limits, durables, arrays, peers, peaks = [], [], [], [], []
     for number in range(rounds):
         await backlog.preload(running, f"limit{number}", count)
         limits.append(await limit.drain(running, count))
         await backlog.preload(running, f"ours{number}", count)
-        rate, peak_mb = await ours.drain(running, f"ours{number}", count)
-        durables.append(rate)
-        peaks.append(peak_mb)
+        drained = await ours.drain(running, f"ours{number}", count)
+        durables.append(drained.per_s)
+        peaks.append(drained.peak_mb)
+        await backlog.preload(running, f"array{number}", count, in_arrays_of=_ARRAY)
+        arrays.append((await ours.drain(running, f"array{number}", count)).per_s)
         backlog.forget(running, *backlog.READERS)
         peers.append(await peer.measure(running, f"peer{number}", count))
     rates_table(
-        f"A backlog of {count:,} readings of {len(running.devices):,} devices, drained (messages/s)",
+        f"A backlog of {count:,} readings of {len(running.devices):,} devices, drained (readings/s)",
         [("mosquitto_sub x 16, to nowhere", limits), ("carebed ingest, durable", durables),
-         ("paho + executemany, durable", peers)],
+         (f"carebed ingest, arrays of {_ARRAY}", arrays), ("paho + executemany, durable", peers)],
     )  # fmt: skip
     line(f"  carebed ingest: peak resident memory {max(peaks):.0f} MB")
     return {
         "limit_per_s": median(limits),
         "durable_per_s": median(durables),
         "durable_ratio": median(durables) / median(limits),
+        "durable_arrays_per_s": median(arrays),
         "peer_per_s": median(peers),
         "ingest_rss_mb": max(peaks),
     }
 
 
-async def _latency(directory: Path, presses: int) -> Figures:
-    latencies = await sos.presses(directory, presses)
-    percentiles_table(
-        "SOS on an idle system: from MQTT publish (ms)",
-        [("to the live stream's event", latencies.live_ms), ("to the receipt", latencies.receipt_ms)],
-    )
-    return {
-        "sos_idle_p50_ms": percentile(latencies.live_ms, 50),
-        "sos_idle_p99_ms": percentile(latencies.live_ms, 99),
-        "sos_idle_receipt_p99_ms": percentile(latencies.receipt_ms, 99),
-    }
+async def _latency(directory: Path, presses: int, count: int) -> Figures:
+    figures: Figures = {}
+    idle, loaded = await sos.presses(directory, presses, count)
+    for name, title, latencies in (
+        ("idle", "SOS on an idle system", idle), ("loaded", f"SOS while {count:,} readings drain", loaded),
+    ):  # fmt: skip
+        percentiles_table(
+            f"{title}: from MQTT publish (ms)",
+            [("to the live stream's event", latencies.live_ms), ("to the receipt", latencies.receipt_ms)],
+        )
+        figures |= {
+            f"sos_{name}_p50_ms": percentile(latencies.live_ms, 50),
+            f"sos_{name}_p99_ms": percentile(latencies.live_ms, 99),
+            f"sos_{name}_receipt_p99_ms": percentile(latencies.receipt_ms, 99),
+        }
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The backlog of the throughput figures: single-reading messages of about 150 bytes in the wire contract's words."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from benchmarks.loader import Loader, Message
@@ -31,16 +31,31 @@ def messages(devices: Sequence[tuple[str, str]], run: str, count: int) -> Iterat
             yield topic, payload
 
 
-async def preload(stage: Stage, run: str, count: int) -> None:
+def arrays(devices: Sequence[tuple[str, str]], run: str, count: int, size: int) -> Iterator[Message]:
+    """The same `count` readings, of as many devices as are needed, each device's in arrays of `size`."""
+    few = devices[: -(-count // size)]
+    gathered: dict[str, list[bytes]] = {}
+    for topic, payload in messages(few, run, count):
+        kept = gathered.setdefault(topic, [])
+        kept.append(payload)
+        if len(kept) == size:
+            yield topic, b"[" + b",".join(gathered.pop(topic)) + b"]"
+    yield from ((topic, b"[" + b",".join(kept) + b"]") for topic, kept in gathered.items())
+
+
+async def preload(stage: Stage, run: str, count: int, *, in_arrays_of: int = 1) -> None:
     """Fill the sixteen sessions of the reading lane, which exist and are offline; returns when the broker has all."""
     await make_sessions(stage)
-    await asyncio.to_thread(load, stage, run, count)
+    if in_arrays_of == 1:
+        await asyncio.to_thread(load, stage, messages(stage.devices, run, count))
+    else:
+        await asyncio.to_thread(load, stage, arrays(stage.devices, run, count, in_arrays_of))
 
 
-def load(stage: Stage, run: str, count: int) -> None:
-    """Publish `count` readings; blocking, returns when the broker has acknowledged all."""
+def load(stage: Stage, published: Iterable[Message]) -> None:
+    """Publish these; blocking, returns when the broker has acknowledged all."""
     with Loader("127.0.0.1", stage.mqtt_port, LOADER, stage.users[LOADER]) as loader:
-        loader.publish(messages(stage.devices, run, count))
+        loader.publish(published)
 
 
 def forget(stage: Stage, *users: str) -> None:

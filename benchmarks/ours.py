@@ -4,12 +4,14 @@ import asyncio
 import json
 import re
 import signal
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import httpx
 import psycopg
 
+from benchmarks.cpu import cpu_s
 from benchmarks.stage import Stage
 from carebed.embedded import ports
 
@@ -19,8 +21,31 @@ _FIGURE = re.compile(r"^carebed_readings_(stored|duplicate|stored_timestamp)(?:_
 _COMMITTED = "SELECT count(*) FROM reading WHERE message_id >= %s AND message_id < %s"
 
 
-async def drain(stage: Stage, run: str, count: int) -> tuple[float, float]:
-    """(readings per second, peak resident memory in MB) of one process started anew.
+@dataclass(frozen=True)
+class Drained:
+    """What one drain took. Processor time: of the ingest process from its start on, and of all of the database's."""
+
+    per_s: float
+    peak_mb: float
+    ingest_cpu_s: float
+    database_cpu_s: float
+
+
+async def start_cpu_s(stage: Stage) -> float:
+    """Processor time that the process takes until it is ready, with nothing to drain."""
+    port = ports.free_port()
+    child = stage.start("ingest", "--lane", "reading", health_port=port)
+    try:
+        async with asyncio.timeout(60), httpx.AsyncClient(trust_env=False) as client:
+            while not await _is_ready(client, f"http://127.0.0.1:{port}/readyz"):
+                await asyncio.sleep(_POLL_S)
+        return cpu_s(child.pid)
+    finally:
+        await child.stop(signal.SIGTERM, grace_s=10)
+
+
+async def drain(stage: Stage, run: str, count: int) -> Drained:
+    """One process, started anew, drains the backlog.
 
     From the broker's CONNACK to its first session to its last commit, as it says itself. Raises `RuntimeError` unless
     the database then holds every one of them.
@@ -29,16 +54,20 @@ async def drain(stage: Stage, run: str, count: int) -> tuple[float, float]:
     log_at = stage.log.stat().st_size if stage.log.exists() else 0
     child = stage.start("ingest", "--lane", "reading", health_port=port)
     try:
+        before_s = cpu_s(stage.database_pid, children=True)
         async with asyncio.timeout(300):
             ended = await _ended(f"http://127.0.0.1:{port}/metrics", count)
-        rate, peak_mb = count / (ended - _began(stage.log, log_at)), _peak_rss_mb(child.pid)
+        drained = Drained(
+            count / (ended - _began(stage.log, log_at)), _peak_rss_mb(child.pid), cpu_s(child.pid),
+            cpu_s(stage.database_pid, children=True) - before_s,
+        )  # fmt: skip
     finally:
         await child.stop(signal.SIGTERM, grace_s=10)
     async with await psycopg.AsyncConnection.connect(stage.database.reader) as conn:
         row = await (await conn.execute(_COMMITTED, [f"{run}-", f"{run}."])).fetchone()
     if row is None or row[0] != count:
         raise RuntimeError(f"{row and row[0]} of {count} readings are in the database")
-    return rate, peak_mb
+    return drained
 
 
 def _began(log: Path, at: int) -> float:
@@ -47,6 +76,13 @@ def _began(log: Path, at: int) -> float:
         lines.seek(at)
         first = next(line for line in lines if '"mqtt_session_ready"' in line)
     return datetime.fromisoformat(json.loads(first)["timestamp"]).timestamp()
+
+
+async def _is_ready(client: httpx.AsyncClient, url: str) -> bool:
+    try:
+        return (await client.get(url)).status_code == 200
+    except httpx.TransportError:  # not up yet
+        return False
 
 
 async def _ended(url: str, count: int) -> float:

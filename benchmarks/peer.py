@@ -18,7 +18,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from benchmarks.backlog import forget, load
+from benchmarks.backlog import forget, load, messages
 from benchmarks.stage import PEER, Stage
 
 _TABLE = """
@@ -85,7 +85,7 @@ def _batch(arrived: Arrived) -> list[mqtt.MQTTMessage]:
 async def measure(stage: Stage, run: str, count: int) -> float:
     """Messages per second, durable, of this module in a process of its own on a new backlog."""
     await _in_process(stage, 0)
-    await asyncio.to_thread(load, stage, run, count)
+    await asyncio.to_thread(load, stage, messages(stage.devices, run, count))
     took_s = await _in_process(stage, count)
     forget(stage, PEER)
     return count / took_s

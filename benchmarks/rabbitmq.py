@@ -50,7 +50,7 @@ async def compare(mosquitto: Stage, count: int, rounds: int) -> Figures:
                 await backlog.make_sessions(runs.stage)
                 runs.puback_ms += await asyncio.to_thread(_pubacks, runs.stage, f"{run}one")
                 runs.loaded.append(await asyncio.to_thread(_load, runs.stage, run, count))
-                rate, _ = await ours.drain(runs.stage, run, count)
+                rate = (await ours.drain(runs.stage, run, count)).per_s
                 runs.drained.append(rate)
     return _report(both, count)
 

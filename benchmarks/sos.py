@@ -1,6 +1,10 @@
-"""How long a press takes to reach the on-call page of an idle system: from MQTT publish to the live stream's event."""
+"""How long a press takes to reach the on-call page: from MQTT publish to the live stream's event.
+
+On an idle system, and while the reading lane of the same house drains a backlog.
+"""
 
 import asyncio
+import itertools
 import json
 import random
 import signal
@@ -16,10 +20,16 @@ from uuid import uuid4
 import httpx
 
 from benchmarks.home import Home
+from benchmarks.reading_lane import ReadingLane
 from carebed.embedded import ports
 
 HOMES = 300
-"""Each is pressed in turn and its alarm closed before its next press, so that every press opens an alarm of its own."""
+PRESSED = 100
+"""Each of these is pressed in turn and its alarm closed before its next press, so that every press opens an alarm of
+its own; the sensors of the others make the load."""
+
+_HANDS = 4
+"""So many press at a time under load, so that one backlog is enough for dozens of presses."""
 
 _PATIENCE_S = 30.0
 
@@ -34,38 +44,68 @@ class Latencies:
     live_ms: list[float] = field(default_factory=list)
     receipt_ms: list[float] = field(default_factory=list)
 
+    def sorted(self) -> "Latencies":
+        """The same, ascending."""
+        return Latencies(sorted(self.live_ms), sorted(self.receipt_ms))
 
-async def presses(directory: Path, count: int) -> Latencies:
-    """Start the whole house on `directory` (without simulated devices), press `count` times, stop it."""
+
+async def presses(directory: Path, count: int, backlog: int) -> tuple[Latencies, Latencies]:
+    """Start the whole house on `directory` (without simulated devices), press `count` times while it is idle, then
+    `count` times while it drains backlogs of so many readings; stop it."""
     async with _house(directory) as ready, httpx.AsyncClient(base_url=ready["http"], trust_env=False) as client:
         operator = next(user for user in ready["users"] if user["role"] == "operator")
         client.headers["Authorization"] = f"Bearer {await _token(client, operator)}"
-        homes = [Home(gateway) for gateway in ready["gateways"] if gateway["home"] is not None][:HOMES]
+        gateways = [gateway for gateway in ready["gateways"] if gateway["home"] is not None]
+        homes = [Home(gateway) for gateway in gateways[:PRESSED]]
+        readings = ReadingLane(ready, gateways[PRESSED:], backlog)
         for home in homes:
             await home.connect(ready["mqtt"]["host"], ready["mqtt"]["port"])
+        raised: dict[str, Raised] = {}
         try:
-            return await _press_all(client, homes, count)
+            async with asyncio.TaskGroup() as tasks:  # so that a stream that breaks ends the run
+                opened = asyncio.Event()
+                listener = tasks.create_task(_listen(client, raised, opened))
+                async with asyncio.timeout(_PATIENCE_S):
+                    await opened.wait()
+                idle = await _while_idle(client, homes, raised, count)
+                loaded = await _while_draining(client, homes, raised, count, readings)
+                listener.cancel()
+            return idle, loaded
         finally:
             for home in homes:
                 await home.close()
 
 
-async def _press_all(client: httpx.AsyncClient, homes: list[Home], count: int) -> Latencies:
+async def _while_idle(client: httpx.AsyncClient, homes: list[Home], raised: dict[str, Raised], count: int) -> Latencies:
     latencies = Latencies()
-    raised: dict[str, Raised] = {}
-    opened = asyncio.Event()
-    async with asyncio.TaskGroup() as tasks:  # so that a stream that breaks ends the run
-        listener = tasks.create_task(_listen(client, raised, opened))
-        async with asyncio.timeout(_PATIENCE_S):
-            await opened.wait()
-        for number in range(count):
-            alarm = await _press(homes[number % len(homes)], raised, latencies)
-            await _resolve(client, alarm)
-            await asyncio.sleep(random.uniform(0.01, 0.04))
-        listener.cancel()
-    latencies.live_ms.sort()
-    latencies.receipt_ms.sort()
-    return latencies
+    for number in range(count):
+        alarm = await _press(homes[number % len(homes)], raised, latencies)
+        await _resolve(client, alarm)
+        await asyncio.sleep(random.uniform(0.01, 0.04))
+    return latencies.sorted()
+
+
+async def _while_draining(
+    client: httpx.AsyncClient, homes: list[Home], raised: dict[str, Raised], count: int, readings: ReadingLane
+) -> Latencies:
+    """Backlog after backlog; in each, `_HANDS` people press at a time for as long as it lasts."""
+    latencies = Latencies()
+    while len(latencies.live_ms) < count:
+        await readings.gather()
+        drained = asyncio.Event()
+
+        async def press_on(own: list[Home], drained: asyncio.Event = drained) -> None:
+            for home in itertools.cycle(own):
+                if drained.is_set() or len(latencies.live_ms) >= count:
+                    return
+                await _resolve(client, await _press(home, raised, latencies))
+
+        async with asyncio.TaskGroup() as tasks:
+            for hand in range(_HANDS):
+                tasks.create_task(press_on(homes[hand::_HANDS]))
+            await readings.drain(client)
+            drained.set()
+    return latencies.sorted()
 
 
 async def _press(home: Home, raised: dict[str, Raised], latencies: Latencies) -> str:

@@ -52,6 +52,7 @@ class Stage:
     database: DatabaseUrls
     devices: list[tuple[str, str]]
     """(gateway, device) of every sensor."""
+    database_pid: int
 
     @property
     def log(self) -> Path:
@@ -96,7 +97,7 @@ async def stage(directory: Path) -> AsyncIterator[Stage]:
             if device["kind"] != "gateway"
         ]
         users = broker.users | {LOADER: _PASSWORD, PEER: _PASSWORD}
-        yield Stage(data.path, broker.port, users, broker.users_file, urls, sensors)
+        yield Stage(data.path, broker.port, users, broker.users_file, urls, sensors, database.pid)
     finally:
         await broker.stop()
         await database.stop()

@@ -17,7 +17,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from benchmarks import peer
-from benchmarks.backlog import forget, load
+from benchmarks.backlog import forget, load, messages
 from benchmarks.stage import PEER, Stage
 from ingest.mqtt import Intake, Session
 
@@ -92,7 +92,7 @@ async def compare(stage: Stage, count: int, rounds: int) -> dict[str, list[float
     for round_number in range(rounds):
         for name in ("mosquitto_sub", *CLIENTS):
             await _run(stage, "ours", 0)
-            await asyncio.to_thread(load, stage, f"s{round_number}{name}", count)
+            await asyncio.to_thread(load, stage, messages(stage.devices, f"s{round_number}{name}", count))
             took_s = await (_mosquitto_sub(stage, count) if name == "mosquitto_sub" else _run(stage, name, count))
             forget(stage, PEER)
             rates.setdefault(name, []).append(count / took_s)
