@@ -4,8 +4,6 @@ The fast path is one strict typed decode; it takes everything that keeps the con
 object through `gateway.salvage`, so that a bad object spoils no other.
 """
 
-from typing import cast
-
 import msgspec
 
 from gateway.limits import MAX_OBJECTS, MAX_PAYLOAD_BYTES
@@ -14,7 +12,8 @@ from gateway.reason import Reason
 from gateway.salvage import salvage
 from gateway.settle import DECODE_ERRORS, settle
 
-_decoder = msgspec.json.Decoder(Message | list[Message])
+_decode = msgspec.json.Decoder(Message | list[Message]).decode
+_NUL = rb"\u0000"
 
 
 def decode(payload: bytes | bytearray | memoryview) -> list[Message | Bad]:
@@ -28,16 +27,14 @@ def decode(payload: bytes | bytearray | memoryview) -> list[Message | Bad]:
     if len(raw) > MAX_PAYLOAD_BYTES:
         return [Bad(reason=Reason.TOO_LARGE, detail=f"{len(raw)} bytes", raw=raw)]
     try:
-        decoded = _decoder.decode(raw)
+        decoded = _decode(raw)
     except DECODE_ERRORS:
         return salvage(raw)
-    # The only spelling of U+0000 in JSON; where it turns up (perhaps as harmless text) every string is looked at.
-    if rb"\u0000" in raw:
+    # Where the only spelling of U+0000 in JSON turns up (perhaps as harmless text), every string is looked at.
+    if raw.find(_NUL) >= 0:
         return salvage(raw)
-    messages: list[Message] = [decoded] if isinstance(decoded, Message) else decoded
-    if len(messages) > MAX_OBJECTS:
+    if isinstance(decoded, Message):
+        return [decoded] if settle(decoded) is None else salvage(raw)
+    if len(decoded) > MAX_OBJECTS or any(settle(message) is not None for message in decoded):
         return salvage(raw)
-    for message in messages:
-        if settle(message) is not None:
-            return salvage(raw)
-    return cast("list[Message | Bad]", messages)
+    return list(decoded)

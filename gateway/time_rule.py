@@ -21,6 +21,8 @@ def judge_time(item: Message | Bad, lane: Lane, received: datetime) -> Message |
     The digest for idempotency is that of the item as it was decoded (`Bad.message` where there is one), so that it
     does not change between a first delivery and a later one.
     """
+    if isinstance(item, Message) and item.time is not None and item.time - received <= MAX_CLOCK_AHEAD:
+        return item
     raised_anyway = lane is Lane.ALARM and item.type in RAISED_WITHOUT_TIME
     if isinstance(item, Bad):
         return item.message if raised_anyway and item.message is not None else item
@@ -28,8 +30,6 @@ def judge_time(item: Message | Bad, lane: Lane, received: datetime) -> Message |
         if raised_anyway or lane is Lane.HEALTH:
             return item
         return _bad(item, Reason.BAD_TIME, "no time")
-    if item.time - received <= MAX_CLOCK_AHEAD:
-        return item
     if raised_anyway:
         return msgspec.structs.replace(item, time=None)
     return _bad(item, Reason.FUTURE_TIME, item.time.isoformat())
