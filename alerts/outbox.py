@@ -84,7 +84,7 @@ class Outbox:
             "outbox-wake": self._database.wake_on(CHANNEL, self._wake),
         }
 
-    def _wake(self) -> None:
+    def _wake(self, _payload: str) -> None:
         for wake in self._wakes.values():
             wake.set()
 

@@ -5,8 +5,9 @@ connection as an argument and never commits.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, cast
 
 import psycopg
@@ -107,21 +108,29 @@ class Database:
                 async with asyncio.timeout(_LISTEN_ANSWER_S):
                     await conn.execute("SELECT")
 
-    async def wake_on(self, channel: str, wake: Callable[[], object]) -> None:
-        """A named task: call `wake` at every NOTIFY, whenever listening has begun (something may have been missed), and
-        whenever the line is lost; tried again every second for ever, while the caller's own tick does the work."""
+    async def wake_on(self, channel: str, wake: Callable[[str], object]) -> None:
+        """A named task: call `wake` with the payload of every NOTIFY, and with "" whenever something may have been
+        missed (listening has begun, the line is lost); tried again every second for ever, while the caller's own tick
+        does the work."""
         while True:
             try:
-                async for _ in self.listen(channel, ready=wake):
-                    wake()
+                async for _, payload in self.listen(channel, ready=partial(wake, "")):
+                    wake(payload)
             except (psycopg.Error, OSError) as error:
                 log.warning("listen_lost", channel=channel, error=type(error).__name__)
-            wake()
+            wake("")
             await asyncio.sleep(_LISTEN_AGAIN_S)
 
     async def close(self) -> None:
         """Close every pooled connection."""
         await self.engine.dispose()
+
+
+def text_array(texts: Iterable[str]) -> str:
+    """A PostgreSQL array of ids, times or UUIDs (nothing with quotes or backslashes) as the text of one parameter, for
+    `CAST(:name AS text[])`: the driver's own way takes ten times as long for the thousands of a batch."""
+    joined = '","'.join(texts)
+    return f'{{"{joined}"}}' if joined else "{}"
 
 
 async def psycopg_of(conn: AsyncConnection) -> "PsycopgConnection[Any]":

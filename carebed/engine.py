@@ -110,7 +110,7 @@ class Engine:
             "deadlines-wake": self._database.wake_on(CHANNEL, self._wake),
         }
 
-    def _wake(self) -> None:
+    def _wake(self, _payload: str) -> None:
         for event in self._wakes.values():
             event.set()
 

@@ -5,51 +5,59 @@ what is not known is looked up every time.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import Any, LiteralString
 from uuid import UUID
 
 import msgspec
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from carebed.database import Database
+from carebed.database import Database, psycopg_of, text_array
 from carebed.logs import get_logger
 from gateway.topics import GATEWAY_ITSELF, Topic, shard_of
 
 log = get_logger()
 
 CHANNEL = "carebed_registry"
-_KEPT = 200_000
+#: Senders in memory: a city's worth that is busy at a time, at 0.6 KB each. With more of them all are looked up anew.
+_KEPT = 150_000
 #: Looks per batch while the registry keeps changing; what the last one finds is used for that batch alone.
 _LOOKS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayFacts:
-    """A gateway's place; `home_id` None: hosted. `resident_id`: the only resident of its home, if there is one."""
+class Place(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """Where an alarm belongs: a home, or (`home_id` None) the desk of a hosted gateway. `resident_id`: the only
+    resident of the home, if there is one."""
 
-    id: str
     home_id: UUID | None
     station_id: UUID
     area_code: str
     resident_id: UUID | None
+    inactivity_s: int
     fall_cancel_s: int
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceFacts:
-    """A device's place; it counts only behind the gateway it is paired with."""
+class DeviceFacts(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """A device behind the gateway with which it is paired. `resident_id`: who wears it, else the place's."""
 
     id: str
     gateway_id: str
-    home_id: UUID | None
-    station_id: UUID
-    area_code: str
+    place: Place
     resident_id: UUID | None
     heartbeat_s: int | None
     missed_beats: int
-    inactivity_s: int
-    fall_cancel_s: int
+
+
+class GatewayFacts(msgspec.Struct, frozen=True, gc=False, eq=False):
+    """A gateway; `place.home_id` None: hosted. `itself`: the gateway as a device of its own."""
+
+    id: str
+    place: Place
+    itself: DeviceFacts | None
+
+    @property
+    def resident_id(self) -> UUID | None:
+        """Whose alarm it is when the gateway alone is known."""
+        return self.place.resident_id
 
 
 class Sender(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -60,57 +68,49 @@ class Sender(msgspec.Struct, frozen=True, gc=False, eq=False):
     """The device in the registry: `_` on the wire is the gateway itself."""
     gateway: GatewayFacts | None
     device: DeviceFacts | None
-    link: DeviceFacts | None
-    """The gateway as a device of its own."""
 
 
-_SOLE_RESIDENT = """
-    (SELECT max(resident.id::text)::uuid FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1)
+# Gateways that have not been revoked; the place is the home's, for a hosted one (no home) its station's.
+_GATEWAYS = """
+    SELECT gateway.id, gateway.home_id::text, gateway.station_id::text, station.area_code
+    FROM gateway JOIN station ON station.id = gateway.station_id
+    WHERE gateway.id = ANY(%s::text[]) AND gateway.revoked_at IS NULL
 """
 
-_GATEWAYS = text(f"""
-    SELECT gateway.id, gateway.home_id, coalesce(home.station_id, gateway.station_id),
-        coalesce(home.area_code, station.area_code), {_SOLE_RESIDENT}, coalesce(home.fall_cancel_s, 20)
-    FROM gateway JOIN station ON station.id = gateway.station_id LEFT JOIN home ON home.id = gateway.home_id
-    WHERE gateway.id = ANY(:ids) AND gateway.revoked_at IS NULL
-""")
+_DEVICES = """
+    SELECT id, gateway_id, home_id::text, resident_id::text, heartbeat_s, missed_beats FROM device
+    WHERE id = ANY(%s::text[])
+"""
 
-_DEVICES = text(f"""
-    SELECT device.id, device.gateway_id, device.home_id, coalesce(home.station_id, gateway.station_id),
-        coalesce(home.area_code, station.area_code), coalesce(device.resident_id, {_SOLE_RESIDENT}),
-        device.heartbeat_s, device.missed_beats, coalesce(home.inactivity_s, 43200), coalesce(home.fall_cancel_s, 20)
-    FROM device JOIN gateway ON gateway.id = device.gateway_id AND gateway.revoked_at IS NULL
-    JOIN station ON station.id = gateway.station_id LEFT JOIN home ON home.id = device.home_id
-    WHERE device.id = ANY(:ids)
-""")
+# Homes with their only resident, where there is one only.
+_HOMES = """
+    SELECT id::text, station_id::text, area_code,
+        (SELECT max(resident.id::text) FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1),
+        inactivity_s, fall_cancel_s
+    FROM home WHERE id = ANY(%s::uuid[])
+"""
+
+#: Of a place without a home: nothing is ever judged by them but a fall's cancel window.
+_NO_HOME_INACTIVITY_S, _NO_HOME_FALL_CANCEL_S = 43_200, 20
 
 
 class Facts:
-    """The senders of a batch as the registry knows them; they stay as they are while the batch is worked on."""
+    """What has been looked up; it only grows, so that a batch that is being worked on keeps what it has."""
 
     def __init__(self) -> None:
         self.gateways: dict[str, GatewayFacts] = {}
-        self.devices: dict[str, DeviceFacts] = {}
         self.senders: dict[str, Sender] = {}
         """By topic as it was written; only those whose gateway and device are known."""
+        self.watched: dict[str, set[DeviceFacts | Place]] = {"alarm": set(), "reading": set()}
+        """By lane: devices and homes that have their state row and their deadline, as far as this process has seen."""
 
-    def gateway(self, gateway_id: str) -> GatewayFacts | None:
-        """A learned gateway, or None."""
-        return self.gateways.get(gateway_id)
-
-    def device(self, gateway_id: str, device_id: str) -> DeviceFacts | None:
-        """A learned device behind that gateway, or None."""
-        device = self.devices.get(device_id)
-        return device if device is not None and device.gateway_id == gateway_id else None
-
-    def sender(self, topic: Topic) -> Sender:
-        """Whoever stands behind a topic whose gateway and device have been learned."""
-        device_id = topic.gateway if topic.device == GATEWAY_ITSELF else topic.device
-        gateway = self.gateways.get(topic.gateway)
-        if gateway is None:
-            return Sender(topic, device_id, None, None, None)
-        device, link = self.device(topic.gateway, device_id), self.device(topic.gateway, topic.gateway)
-        return Sender(topic, device_id, gateway, device, link)
+    def without(self, gateway_id: str) -> "Facts":
+        """A copy that knows nothing of one gateway and what stands behind it."""
+        left = Facts()
+        left.watched = self.watched
+        left.gateways = {one: facts for one, facts in self.gateways.items() if one != gateway_id}
+        left.senders = {one: facts for one, facts in self.senders.items() if facts.topic.gateway != gateway_id}
+        return left
 
 
 class Who:
@@ -125,14 +125,22 @@ class Who:
         """Topic as it was written -> its sender, of all that need not be looked up."""
         return self._facts.senders
 
+    def watched(self, lane: str) -> set[DeviceFacts | Place]:
+        """Of these, the devices and homes that are known to have the lane's state row, and a deadline."""
+        return self._facts.watched[lane]
+
     async def senders(self, conn: AsyncConnection, topics: Mapping[str, Topic]) -> dict[str, Sender]:
         """Look up who stands behind these topics. `topics`: topic as it was written -> its meaning."""
-        facts = await self.learn(
-            conn,
-            {topic.gateway for topic in topics.values()},
-            {topic.device for topic in topics.values() if topic.device != GATEWAY_ITSELF},
-        )
-        senders = {written: facts.sender(topic) for written, topic in topics.items()}
+        if not topics:
+            return {}
+        if len(self._facts.senders) + len(topics) > _KEPT:
+            self.forget()
+        for _ in range(_LOOKS):
+            facts = self._facts
+            senders = await _look_up(conn, facts, topics)
+            # Forgotten while we asked: the answer may be older than the change. Ask again, else it would be kept.
+            if facts is self._facts:
+                break
         # A topic under a wrong shard is odd every time.
         facts.senders |= {
             written: one for written, one in senders.items()
@@ -140,35 +148,70 @@ class Who:
         }  # fmt: skip
         return senders
 
-    async def learn(self, conn: AsyncConnection, gateways: Iterable[str], devices: Iterable[str]) -> Facts:
-        """Look up whatever of these is not known yet, and every gateway's own device."""
-        asked_gateways = set(gateways)
-        asked_devices = asked_gateways.union(devices)
-        if max(len(self._facts.devices), len(self._facts.senders)) > _KEPT:
-            self.forget()
-        for _ in range(_LOOKS):
-            facts = self._facts
-            await _look_up(conn, facts, asked_gateways, asked_devices)
-            # Forgotten while we asked: the answer may be older than the change. Ask again, else it would be kept.
-            if facts is self._facts:
-                break
-        return facts
-
-    def forget(self) -> None:
-        """Look everything up again; a batch that is being worked on keeps what it has."""
-        self._facts = Facts()
+    def forget(self, gateway_id: str = "") -> None:
+        """Look everything up again, or what has to do with one gateway."""
+        self._facts = self._facts.without(gateway_id) if gateway_id else Facts()
 
     async def follow(self) -> None:
-        """A named task: forget on every change of the registry, and whenever the line was lost."""
+        """A named task: forget the gateway that the registry names, and everything whenever the line was lost."""
         await self._database.wake_on(CHANNEL, self.forget)
 
 
-async def _look_up(conn: AsyncConnection, facts: Facts, gateways: set[str], devices: set[str]) -> None:
-    unknown_gateways = [one for one in gateways if one not in facts.gateways]
-    if unknown_gateways:
-        rows = await conn.execute(_GATEWAYS, {"ids": unknown_gateways})
-        facts.gateways.update({row[0]: GatewayFacts(*row) for row in rows})
-    unknown_devices = [one for one in devices if one not in facts.devices]
-    if unknown_devices:
-        rows = await conn.execute(_DEVICES, {"ids": unknown_devices})
-        facts.devices.update({row[0]: DeviceFacts(*row) for row in rows})
+async def _look_up(conn: AsyncConnection, facts: Facts, topics: Mapping[str, Topic]) -> dict[str, Sender]:
+    raw = await psycopg_of(conn)  # a million devices are looked up after an outage, and rows cost less without dressing
+
+    async def rows(statement: LiteralString, ids: Iterable[str]) -> list[tuple[Any, ...]]:
+        return await (await raw.execute(statement, [text_array(ids)])).fetchall()
+
+    asked = {_device_id(topic): topic for topic in topics.values()}
+    unknown = {topic.gateway: topic for topic in topics.values() if topic.gateway not in facts.gateways}
+    gateways = await rows(_GATEWAYS, unknown) if unknown else []
+    devices = await rows(_DEVICES, asked.keys() | unknown.keys())
+    homes = {row[1] for row in gateways} | {row[2] for row in devices}
+    homes.discard(None)
+    places = {row[0]: _place(*row) for row in await rows(_HOMES, homes)} if homes else {}
+
+    place_of = {row[0]: places.get(row[1]) or _place(None, *row[2:]) for row in gateways}
+    place_of |= {topic.gateway: facts.gateways[topic.gateway].place
+                 for topic in topics.values() if topic.gateway in facts.gateways}  # fmt: skip
+    found: dict[str, DeviceFacts] = {}
+    for device_id, gateway_id, home_id, resident_id, heartbeat_s, missed_beats in devices:
+        if gateway_id not in place_of:
+            continue
+        place = places.get(home_id) or place_of[gateway_id]
+        resident = place.resident_id if resident_id is None else UUID(resident_id)
+        # The strings of the topic, which is kept as well, instead of the same ones once more.
+        topic = asked.get(device_id)
+        device_id = _device_id(topic) if topic is not None else device_id  # noqa: PLW2901
+        if topic is not None and topic.gateway == gateway_id:
+            gateway_id = topic.gateway  # noqa: PLW2901
+        found[device_id] = DeviceFacts(device_id, gateway_id, place, resident, heartbeat_s, missed_beats)
+    for gateway_id, *_ in gateways:
+        itself = found.get(gateway_id)
+        facts.gateways[gateway_id] = GatewayFacts(
+            unknown[gateway_id].gateway, place_of[gateway_id], itself if _behind(itself, gateway_id) else None
+        )
+    return {written: _sender(facts, found, topic) for written, topic in topics.items()}
+
+
+def _place(
+    home_id: str | None, station_id: str, area_code: str, resident_id: str | None = None,
+    inactivity_s: int = _NO_HOME_INACTIVITY_S, fall_cancel_s: int = _NO_HOME_FALL_CANCEL_S,
+) -> Place:  # fmt: skip
+    home, resident = (None if one is None else UUID(one) for one in (home_id, resident_id))
+    return Place(home, UUID(station_id), area_code, resident, inactivity_s, fall_cancel_s)
+
+
+def _device_id(topic: Topic) -> str:
+    return topic.gateway if topic.device == GATEWAY_ITSELF else topic.device
+
+
+def _behind(device: DeviceFacts | None, gateway_id: str) -> bool:
+    return device is not None and device.gateway_id == gateway_id
+
+
+def _sender(facts: Facts, found: Mapping[str, DeviceFacts], topic: Topic) -> Sender:
+    gateway = facts.gateways.get(topic.gateway)
+    device = found.get(_device_id(topic))
+    known = gateway is not None and _behind(device, topic.gateway)
+    return Sender(topic, _device_id(topic), gateway, device if known else None)

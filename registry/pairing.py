@@ -58,6 +58,9 @@ _RESIDENT_LIVES_THERE = text("SELECT FROM resident WHERE id = :id AND home_id = 
 
 _REVOKE = text("UPDATE gateway SET revoked_at = carebed_now() WHERE id = :id AND revoked_at IS NULL")
 
+# The gateways that a move takes devices from.
+_ELSEWHERE = text("SELECT DISTINCT gateway_id FROM device WHERE id = ANY(:ids) AND gateway_id <> :gateway_id")
+
 _NOTIFY = text("SELECT pg_notify('carebed_registry', :id)")
 
 
@@ -142,6 +145,8 @@ async def pair_devices(
     gateway = (await conn.execute(_FIND_GATEWAY, {"id": gateway_id})).one_or_none()
     if gateway is None or gateway.revoked:
         raise PairingError(f"Gateway {gateway_id} is not paired: pair it first.")
+    names = {"ids": [device.id for device in devices], "gateway_id": gateway_id}
+    left = (await conn.execute(_ELSEWHERE, names)).scalars().all() if move else []
     for device in sorted(devices, key=lambda one: one.id):
         check_device_id(device.id)
         home_id = device.home_id if gateway.hosted else gateway.home_id
@@ -155,7 +160,8 @@ async def pair_devices(
             if other == device.id:
                 raise PairingError(f"{device.id} is the id of a gateway: choose another for the device.")
             raise PairingError(f"Device {device.id} is paired with gateway {other}: unpair it, or ask for a move.")
-    await conn.execute(_NOTIFY, {"id": gateway_id})
+    for one in [gateway_id, *left]:
+        await conn.execute(_NOTIFY, {"id": one})
 
 
 async def revoke_gateway(conn: AsyncConnection, gateway_id: str) -> None:

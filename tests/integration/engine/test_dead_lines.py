@@ -53,7 +53,7 @@ async def test_a_listener_asks_whether_anybody_is_there_and_begins_anew(
     async with line("postgres", port_of(urls)) as one:
         database = Database(through(urls, one), application="test", pool_size=1)
         woken: list[float] = []
-        following = asyncio.create_task(database.wake_on("anything", lambda: woken.append(time.monotonic())))
+        following = asyncio.create_task(database.wake_on("anything", lambda _: woken.append(time.monotonic())))
         async with asyncio.timeout(30):
             while not woken:
                 await asyncio.sleep(0.01)

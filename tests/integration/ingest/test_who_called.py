@@ -1,12 +1,14 @@
 """Whose alarm it is: residents, unknown devices, hosted gateways, strange topics, changes of the registry."""
 
+import asyncio
+
 import pytest
 from small_district import STATION, Line, Pipeline, message
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.wire import Status, shard_of
-from ingest import alarm_lane
-from registry.pairing import NewDevice, revoke_gateway
+from ingest import alarm_lane, who
+from registry.pairing import NewDevice, pair_devices, revoke_gateway
 
 
 async def test_two_residents_of_one_home_have_two_alarms(pipeline: Pipeline) -> None:
@@ -112,28 +114,60 @@ async def test_a_change_of_the_registry_in_the_middle_of_a_batch_spoils_nothing(
     assert (await pipeline.row("SELECT home_id FROM alarm")).home_id == home
 
 
-async def test_an_answer_of_the_registry_that_was_overtaken_by_a_change_is_not_kept(pipeline: Pipeline) -> None:
+async def test_an_answer_of_the_registry_that_was_overtaken_by_a_change_is_not_kept(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Forgotten while the question was under way: it is asked again."""
     await pipeline.simple_home()
+    look_up, questions = who._look_up, 0
 
-    class Overtaken:
-        """The connection, with the change arriving just behind the first answer."""
+    async def overtaken(*arguments: object) -> object:
+        nonlocal questions
+        questions += 1
+        answer = await look_up(*arguments)  # type: ignore[arg-type]
+        if questions == 1:
+            pipeline.who.forget()
+        return answer
 
-        def __init__(self, conn: AsyncConnection) -> None:
-            self.conn, self.questions = conn, 0
+    monkeypatch.setattr(who, "_look_up", overtaken)
+    assert (await pipeline.press("check_in")).status is Status.ACCEPTED
+    assert questions == 2
+    assert len(pipeline.who.known) == 1
 
-        async def execute(self, *arguments: object) -> object:
-            self.questions += 1
-            rows = await self.conn.execute(*arguments)  # type: ignore[arg-type]
-            if self.questions == 1:
-                pipeline.who.forget()
-            return rows
 
-    async with pipeline.database.transaction() as conn:
-        overtaken = Overtaken(conn)
-        facts = await pipeline.who.learn(overtaken, ["gw-1"], ["gw-1-button"])  # type: ignore[arg-type]
-        assert overtaken.questions == 4
-        assert facts.device("gw-1", "gw-1-button") is not None
+async def test_a_change_at_one_gateway_forgets_that_one_alone(pipeline: Pipeline) -> None:
+    """A day of pairing must not look a whole city up again with every gateway."""
+    await pipeline.simple_home()
+    await pipeline.simple_home("gw-2")
+    for gateway in ("gw-1", "gw-2"):
+        await pipeline.alarm(pipeline.incoming(message("check_in"), gateway, f"{gateway}-button"))
+    pipeline.who.forget("gw-1")
+    assert [sender.topic.gateway for sender in pipeline.who.known.values()] == ["gw-2"]
+
+
+async def test_a_device_that_moved_to_another_gateway_counts_there_at_once_and_no_longer_here(
+    pipeline: Pipeline,
+) -> None:
+    """Both gateways are named to whoever keeps the registry in memory."""
+    await pipeline.simple_home()
+    await pipeline.simple_home("gw-2")
+    assert (await pipeline.press("check_in")).status is Status.ACCEPTED
+    told: list[str] = []
+    following = asyncio.create_task(pipeline.database.wake_on("carebed_registry", told.append))
+    async with asyncio.timeout(10):
+        while not told:
+            await asyncio.sleep(0.01)
+        async with pipeline.database.transaction() as conn:
+            await pair_devices(conn, "gw-2", [NewDevice("gw-1-button", "button")], move=True)
+        while len(told) < 3:
+            await asyncio.sleep(0.01)
+    following.cancel()
+    assert sorted(told) == ["", "gw-1", "gw-2"]
+    for gateway in told:
+        pipeline.who.forget(gateway)
+    moved, left = pipeline.incoming(message("check_in"), "gw-2", "gw-1-button"), pipeline.incoming(message("check_in"))
+    receipts = await pipeline.alarm(moved, left)
+    assert [receipt.status for receipt in receipts][-2:] == [Status.ACCEPTED, Status.REJECTED]
 
 
 @pytest.mark.parametrize(
