@@ -25,9 +25,9 @@ from ingest.detect.signals import CALLS, late_s, read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import Item, sort_batch
 from ingest.mqtt import Incoming, Session
-from ingest.outcome import Answer, Outcome
+from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
-from ingest.store import Lately, Signs, keep_signs
+from ingest.store import Lately, Signs
 from ingest.who import Who
 
 
@@ -61,8 +61,12 @@ class AlarmLane:
         self._channels = channels
         self._lately = Lately()
 
-    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
+    async def process(
+        self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], turn: Turn | None = None
+    ) -> Outcome:
         """Take in these messages within the caller's transaction; the answers are sent after its commit."""
+        if turn is not None:
+            await turn()
         batch = await sort_batch(conn, self._who, Lane.ALARM, now, messages)
         known, strangers = tell_apart(batch.items)
         rejected = [*batch.rejected, *strangers]
@@ -72,7 +76,7 @@ class AlarmLane:
         cases = await self._react(conn, now, fresh)
         await settle(conn, entries)
         signs = self._signs(now, batch.items)
-        await keep_signs(conn, "alarm", now, signs)
+        await signs.keep(conn, "alarm", now)
         await watermark.move(conn, "alarm", batch.stamps)
         await book.finish(conn, now, cases.values(), self._channels)
         answers: list[Answer] = [*map(_answer, entries), *(answer for one in rejected for answer in _refusal(one))]
@@ -122,7 +126,7 @@ class AlarmLane:
 
     def _signs(self, now: datetime, items: Sequence[Item]) -> Signs:
         """Repeats are signs of life as well; of activity they tell nothing new."""
-        signs = Signs(self._lately.at(now))
+        signs = Signs(self._lately.at(now), self._who.watched("alarm"))
         for item in items:
             signs.heard(item.sender, item.message.type)
             if item.sender.device is not None and read_signal(item.message).active:
@@ -173,7 +177,7 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
     late = late_s(item.message.time, now)
     return Raise(
         kind=kind,
-        place=Place(facts.station_id, facts.area_code, facts.home_id, facts.resident_id),
+        place=Place(facts.place.station_id, facts.place.area_code, facts.place.home_id, facts.resident_id),
         merge_key=key_of(item, kind),
         happened_at=min(item.message.time or now, now),
         why=why_signal(
@@ -181,7 +185,7 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
         ),
         actor=actor_of(item),
         late=late is not None,
-        suspected=timedelta(seconds=facts.fall_cancel_s) if kind == AlarmType.FALL else None,
+        suspected=timedelta(seconds=facts.place.fall_cancel_s) if kind == AlarmType.FALL else None,
         gateway_id=item.sender.topic.gateway,
         device_id=item.sender.device_id,
     )
@@ -190,9 +194,9 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
 def key_of(item: Item, kind: str) -> str:
     """One open alarm per person and kind; where there is no home, per device and kind."""
     facts = item.sender.device or item.sender.gateway
-    if facts is None or facts.home_id is None:
+    if facts is None or facts.place.home_id is None:
         return f"gateway:{item.sender.topic.gateway}:{item.sender.device_id}:{kind}"
-    return merge_key(facts.home_id, facts.resident_id, kind)
+    return merge_key(facts.place.home_id, facts.resident_id, kind)
 
 
 def actor_of(item: Item) -> Actor:

@@ -159,7 +159,7 @@ class Groups:
 
     async def follow(self) -> None:
         """A round at once whenever somebody comes, goes or hands over."""
-        await self._database.wake_on(CHANNEL, self._wake.set)
+        await self._database.wake_on(CHANNEL, lambda _: self._wake.set())
 
     async def leave(self) -> None:
         """Give everything back, after the sessions have disconnected. Without a database the others find out."""

@@ -15,10 +15,10 @@ from ingest.flood import FloodGuard, Verdict
 from ingest.flood_store import FloodLog, put_floods_aside
 from ingest.item import Item, sort_batch
 from ingest.mqtt import Incoming
-from ingest.outcome import Answer, Outcome
+from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
 from ingest.reading_store import ReadingStore, Row
-from ingest.store import Lately, Signs, keep_signs
+from ingest.store import Lately, Signs
 from ingest.who import Who
 
 # The newest values of states and counters, asked once per device after a start.
@@ -58,17 +58,22 @@ class ReadingLane:
         self._readings = ReadingStore()
         self._floods = FloodLog()
 
-    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
-        """Take in these messages within the caller's transaction; nobody waits for an answer."""
+    async def process(
+        self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], turn: Turn | None = None
+    ) -> Outcome:
+        """Take in these messages within the caller's transaction; nobody waits for an answer. Before its `turn` it only
+        reads: what the batch before it writes does not concern it."""
         verdict = Verdict(messages) if self._guard is None else await self._guard.judge(conn, messages)
         batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
         lasts = await self._learn_values(conn, now, batch.items)
         rows, unstorable, signs = self._read(batch.items, now, lasts)
         rejected = [*batch.rejected, *map(_put_aside, unstorable)]
+        if turn is not None:
+            await turn()
         await put_aside(conn, now, rejected)
         stored = await self._readings.store(conn, now, rows)
         if self._alive:
-            await keep_signs(conn, "reading", now, signs)
+            await signs.keep(conn, "reading", now)
         not_kept = await put_floods_aside(conn, now, verdict.floods)
         remember: list[Callable[[], None]] = [
             signs.committed,
@@ -95,11 +100,12 @@ class ReadingLane:
         rows: list[Row] = []
         unstorable: list[Item] = []
         oldest = _EVER if self._kept is None else now - self._kept
-        signs = Signs(lately := self._lately.at(now))
+        lately = self._lately.at(now)
+        signs, heard = Signs(lately, self._who.watched("reading")), lately.heard
         for item in items:
             sender, message = item.sender, item.message
             kind = message.type
-            if sender not in lately:
+            if sender not in heard:
                 signs.heard(sender, kind)
             device = sender.device
             if device is None:

@@ -79,7 +79,7 @@ def _call(entry: Entry, kind: str, now: datetime, received: datetime, reason: st
     key = key_of(item, kind)
     return Raise(
         kind=kind,
-        place=Place(facts.station_id, facts.area_code, facts.home_id, facts.resident_id),
+        place=Place(facts.place.station_id, facts.place.area_code, facts.place.home_id, facts.resident_id),
         merge_key=f"{key}:turned-away" if old else key,
         happened_at=happened_at,
         why=why_turned_away(kind, minutes=int((now - happened_at).total_seconds() // 60), reason=reason),

@@ -22,7 +22,7 @@ from ingest import watermark
 from ingest.fault import Fault, brief, fault_of
 from ingest.item import split
 from ingest.mqtt import Batch, Incoming, Intake, Session
-from ingest.outcome import Answer, Outcome
+from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
 
 log = get_logger()
@@ -34,7 +34,7 @@ _CONTESTED_TRIES = 5
 #: Tries of a single object that the database refuses: the registry is asked anew before the last one.
 _REFUSED_TRIES = 2
 
-BATCH = Histogram("carebed_ingest_batch_messages", "Messages per batch", ["lane"], buckets=(1, 10, 100, 1000, 5000))
+BATCH = Histogram("carebed_ingest_batch_messages", "Messages per batch", ["lane"], buckets=(1, 10, 100, 1000, 10_000))
 COMMIT = Histogram("carebed_ingest_batch_seconds", "Transaction of a batch", ["lane"])
 
 
@@ -43,8 +43,10 @@ class LaneProcessor(Protocol):
 
     lane: Lane
 
-    async def process(self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Outcome:
-        """Everything but the commit."""
+    async def process(
+        self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], turn: Turn | None = None
+    ) -> Outcome:
+        """Everything but the commit; nothing is written before the batch's `turn`."""
 
     def start_over(self) -> None:
         """Forget whatever is kept in memory: a transaction failed, perhaps because of it."""
@@ -64,8 +66,8 @@ class Worker:
     """Feeds batches to a lane. Without a `fence` nobody else may serve its sessions.
 
     `at_once`: batches that are worked on at a time, each in a transaction of its own: while the database stores one,
-    the next is read. With more than one, a batch that has to be tried again may be overtaken by the next; the watermark
-    then stays where it is until that one is stored as well.
+    the next is read. They are written and committed one after the other, so that none waits for another's locks and
+    each gateway's messages keep their order.
     """
 
     def __init__(
@@ -77,7 +79,8 @@ class Worker:
         self._processor = processor
         self._fence = fence
         self._free = asyncio.Semaphore(at_once)
-        self._under_way: list[Work] = []
+        self._last: asyncio.Event | None = None
+        self._under_way: set[Work] = set()
         lane = str(processor.lane)
         self._batch, self._commit = BATCH.labels(lane), COMMIT.labels(lane)
 
@@ -99,10 +102,13 @@ class Worker:
 
     async def _handle(self, batch: Batch) -> None:
         self._batch.observe(len(batch))
-        work = self.work()
+        before, through = self._last, asyncio.Event()
+        self._last = through
+        work = self.work(None if before is None else before.wait)
+        self._under_way.add(work)
         try:
             answers = await work.store(batch.messages)
-            work.done()
+            through.set()
             self._intake.ack(batch, work.lost)
             for answer in answers:
                 _send(answer)
@@ -110,11 +116,9 @@ class Worker:
             self._under_way.remove(work)
             self._free.release()
 
-    def work(self) -> "Work":
-        """What the next batch needs; those under way are older."""
-        work = Work(self._database, self._processor, self._fence, self._commit, list(self._under_way))
-        self._under_way.append(work)
-        return work
+    def work(self, turn: Turn | None = None) -> "Work":
+        """What one batch needs."""
+        return Work(self._database, self._processor, self._fence, self._commit, turn)
 
 
 class Work:
@@ -122,10 +126,8 @@ class Work:
 
     def __init__(
         self, database: Database, processor: LaneProcessor, fence: Fence | None, commit_time: Histogram,
-        older: Sequence["Work"],
+        turn: Turn | None,
     ) -> None:  # fmt: skip
-        self.stored = False
-        """All of it is committed."""
         self.lost: set[Session] = set()
         """Sessions that turned out to be somebody else's: nothing of theirs was stored."""
         self.trouble: str | None = None
@@ -134,12 +136,7 @@ class Work:
         self._processor = processor
         self._fence = fence
         self._commit = commit_time
-        self._older = older
-
-    def done(self) -> None:
-        """All of it is stored, and nobody need be waited for any more."""
-        self.stored = True
-        self._older = ()
+        self._turn = turn
 
     async def store(self, messages: Sequence[Incoming]) -> list[Answer]:
         """Commit these messages, however long it takes; what is to be sent afterwards."""
@@ -168,10 +165,8 @@ class Work:
     async def _transaction(self, messages: Sequence[Incoming]) -> Outcome:
         async with self._database.transaction() as conn:
             now = await clock_now(conn)
-            outcome = await self._processor.process(conn, now, await self._ours(conn, messages))
-            # A sentinel stands behind everything that was published before it, and an older batch may hold some of
-            # that. The next sentinel comes within a second.
-            if outcome.stamps and all(work.stored for work in self._older):
+            outcome = await self._processor.process(conn, now, await self._ours(conn, messages), self._turn)
+            if outcome.stamps:
                 await watermark.move(conn, str(self._processor.lane), outcome.stamps)
             return outcome
 

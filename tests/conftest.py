@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+import structlog
 
 from carebed.clock import advance, allow_shifts
 from carebed.database import Database
@@ -38,6 +39,14 @@ class Server:
         name = urls.admin.rsplit("/", 1)[1]
         with psycopg.connect(self.embedded.urls().admin, autocommit=True) as conn:
             conn.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(autouse=True)
+def logs_as_they_were() -> Iterator[None]:
+    """A command that ran in the test's own process has set up logging, to a stream that ends with the test."""
+    yield
+    structlog.reset_defaults()
+    structlog.contextvars.clear_contextvars()
 
 
 @pytest.fixture(scope="session")

@@ -1,32 +1,68 @@
-"""Several batches at a time: the watermark never passes a message that is not stored yet."""
+"""Several batches at a time: each is written after the one before it, so the watermark never passes what is not stored
+yet, and each gateway's messages keep their order."""
 
-from typing import Any
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
+import pytest
 from small_district import Pipeline, message
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.wire import Lane
-from ingest.mqtt import Incoming
+from ingest.mqtt import Batch, Incoming
 from ingest.watermark import Stamp
+from ingest.worker import Worker
+
+if TYPE_CHECKING:
+    from ingest.mqtt import Intake
 
 _STAMP = "SELECT stamp FROM watermark WHERE lane = 'reading'"
 
 
-async def sentinel(pipeline: Pipeline) -> tuple[Any, Incoming]:
-    """Its stamp, and a sentinel of one group that was published now."""
-    stamp, at = await pipeline.row("SELECT carebed_now(), clock_timestamp()")
-    return stamp, pipeline.incoming(Stamp(stamp, at), topic="carebed/v1/00/carebed-sentinel/health/_")
+class Queue:
+    """Stands where the intake stands, with batches that are there already."""
+
+    def __init__(self, *batches: list[Incoming]) -> None:
+        self._batches = batches
+        self.acked: list[int] = []
+
+    async def __aiter__(self) -> AsyncIterator[Batch]:
+        for messages in self._batches:
+            yield Batch(messages, [], 0.0)
+
+    def ack(self, batch: Batch, _lost: object = ()) -> None:
+        """As `Intake.ack`."""
+        self.acked.append(len(batch))
 
 
-async def test_a_sentinel_does_not_count_while_an_older_batch_waits(pipeline: Pipeline) -> None:
+async def test_a_batch_is_read_at_once_and_written_after_the_one_before_it(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await pipeline.simple_home()
-    worker = pipeline.worker(Lane.READING)
-    older, newer = worker.work(), worker.work()
-    _, early = await sentinel(pipeline)
-    await newer.store([early])
-    newer.done()
-    assert await pipeline.rows(_STAMP) == []
-    await older.store([pipeline.incoming(message("motion"), device="gw-1-motion", lane="reading")])
-    older.done()
-    stamp, late = await sentinel(pipeline)
-    await worker.work().store([late])
+    stamp, at = await pipeline.row("SELECT carebed_now(), clock_timestamp()")
+    sentinel = pipeline.incoming(Stamp(stamp, at), topic="carebed/v1/00/carebed-sentinel/health/_")
+    motions = [pipeline.incoming(message("motion"), device="gw-1-motion", lane="reading") for _ in range(2)]
+    process, go_on, newer_reads = pipeline.reading_lane.process, asyncio.Event(), asyncio.Event()
+
+    async def held(conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], *turn: Any) -> Any:
+        if len(messages) == 2:
+            await go_on.wait()
+        else:
+            newer_reads.set()
+        return await process(conn, now, messages, *turn)
+
+    monkeypatch.setattr(pipeline.reading_lane, "process", held)
+    queue = Queue(motions, [sentinel])
+    worker = Worker(pipeline.database, cast("Intake", queue), pipeline.reading_lane, at_once=2)
+    async with asyncio.timeout(20):
+        running = asyncio.create_task(worker.run())
+        await newer_reads.wait()
+        await asyncio.sleep(0.2)
+        assert await pipeline.rows(_STAMP) == []
+        assert queue.acked == []
+        go_on.set()
+        await running
+    assert queue.acked == [2, 1]
     assert await pipeline.row(_STAMP) == (stamp,)
+    assert await pipeline.count("reading") == 2

@@ -88,10 +88,10 @@ async def test_a_lost_connection_is_tried_again_and_what_was_committed_is_a_dupl
     lane, process = pipeline.alarm_lane, pipeline.alarm_lane.process
     tries = 0
 
-    async def broken(conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Any:
+    async def broken(conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], *turn: object) -> Any:
         nonlocal tries
         tries += 1
-        answers = await process(conn, now, messages)
+        answers = await process(conn, now, messages, *turn)
         if tries == 1:
             with contextlib.suppress(Exception):
                 await conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -115,9 +115,9 @@ async def test_a_locked_alarm_delays_only_itself(pipeline: Pipeline, monkeypatch
         await other.exec_driver_sql("SELECT FROM deadline WHERE alarm_id = %s FOR UPDATE", (held.alarm,))
         process = pipeline.alarm_lane.process
 
-        async def impatient(conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Any:
+        async def impatient(conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], *turn: object) -> Any:
             await conn.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
-            return await process(conn, now, messages)
+            return await process(conn, now, messages, *turn)
 
         pipeline.alarm_lane.process = impatient  # type: ignore[method-assign]
         statuses = await asyncio.wait_for(

@@ -52,11 +52,13 @@ async def test_the_ledger_sees_one_that_the_pipeline_loses(
     process = ReadingLane.process
     lost: list[Incoming] = []
 
-    async def losing(lane: ReadingLane, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming]) -> Any:
+    async def losing(
+        lane: ReadingLane, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], *turn: object
+    ) -> Any:
         for one in messages:
             if not lost and one.packet_id and chosen(one):
                 lost.append(one)
-        return await process(lane, conn, now, [one for one in messages if one not in lost])
+        return await process(lane, conn, now, [one for one in messages if one not in lost], *turn)
 
     monkeypatch.setattr(ReadingLane, "process", losing)
     _, _, failures = await fuzz(urls, "lossy", 100, size=100)
