@@ -284,12 +284,13 @@ def _read_head(frame: bytes) -> tuple[str, bool]:
 
 
 def _elsewhere(session: str, topic: str) -> bool:
-    """Another session's to judge: alarms and our own messages on a reading session, good shards on the stray one."""
+    """Another session's to judge: good shards on a stray session, alarms and our own messages on a reading session."""
     levels = topic.split("/")
     shard = levels[2] if len(levels) > 2 else ""
-    if session.startswith("ingest-alarm"):
-        return session.endswith("-stray") and len(shard) == 2 and set(shard) <= set("0123456789abcdef")
-    return len(levels) > 4 and levels[4] in ("alarm", "receipt", "command")
+    if session.endswith("-stray") and len(shard) == 2 and set(shard) <= set("0123456789abcdef"):
+        return True
+    others = ("alarm", "receipt", "command")
+    return not session.startswith("ingest-alarm") and len(levels) > 4 and levels[4] in others
 
 
 def _objects(delivery: Delivery) -> list[Message | Bad]:

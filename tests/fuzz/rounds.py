@@ -13,7 +13,7 @@ from typing import cast
 
 from carebed.database import Database
 from carebed.embedded.postgres import DatabaseUrls
-from gateway.topics import GROUPS, PREFIX, STRAY_FILTER, alarm_filters, reading_filters
+from gateway.topics import GROUPS, PREFIX, alarm_filters, reading_filters, stray_filters
 from gateway.wire import Lane
 from ingest.alarm_lane import AlarmLane
 from ingest.flood import FloodGuard
@@ -26,7 +26,7 @@ from tests.fuzz.payloads import Payloads, utc_now
 from tests.fuzz.script_broker import Delivery, ScriptBroker
 from tests.fuzz.world import World
 
-STRAY = "ingest-alarm-stray"
+STRAY = {lane: f"ingest-{lane}-stray" for lane in (Lane.ALARM, Lane.READING)}
 _PATIENCE_S = 120.0
 """Nothing acknowledged for so long: stuck. Generous, for a machine that has other work."""
 _RESENDS = 20
@@ -68,8 +68,11 @@ def route(topic: bytes) -> list[str]:
         return []
     shard = levels[2]
     known = len(shard) == 2 and set(shard) <= set(GROUPS)
-    alarm = len(levels) > 4 and levels[4] == Lane.ALARM
-    sessions = [STRAY] if alarm else []
+    lane = levels[4] if len(levels) > 4 else ""
+    alarm = lane == Lane.ALARM
+    sessions = [STRAY[Lane.ALARM]] if alarm else []
+    if not known and lane in (Lane.READING, Lane.HEALTH):  # the access list keeps good shards out of this one
+        sessions.append(STRAY[Lane.READING])
     if known:
         sessions += [f"ingest-reading-{shard[0]}", *([f"ingest-alarm-{shard[0]}"] if alarm else [])]
     return sessions
@@ -80,7 +83,7 @@ def make_round(seed: str, number: int, size: int, world: World) -> Round:
     chance = Random(f"{seed}/{number}")
     payloads = Payloads(chance, utc_now(), f"{number}-")
     plan = Round(mutated=size)
-    everybody = [f"ingest-{lane}-{group}" for lane in ("alarm", "reading") for group in GROUPS] + [STRAY]
+    everybody = [f"ingest-{lane}-{group}" for lane in ("alarm", "reading") for group in (*GROUPS, "stray")]
     for index in range(size):
         (lane,) = chance.choices([Lane.ALARM, Lane.READING, Lane.HEALTH], [25, 55, 20])
         bad = _mutated(chance, world, payloads, lane, index)
@@ -180,8 +183,7 @@ async def stage(urls: DatabaseUrls) -> AsyncIterator[Stage]:
     for lane in (Lane.ALARM, Lane.READING):
         filters_of = alarm_filters if lane is Lane.ALARM else reading_filters
         filters = {f"ingest-{lane}-{group}": filters_of(group) for group in GROUPS}
-        if lane is Lane.ALARM:
-            filters[STRAY] = [STRAY_FILTER]
+        filters[STRAY[lane]] = stray_filters(lane)
         sessions = [
             Session("127.0.0.1", built.broker.port, name, "secret", some, receive_maximum=500)
             for name, some in filters.items()
