@@ -192,7 +192,8 @@ class Groups:
             async with self._database.transaction() as conn:
                 view = await self._book.look(conn)
         except BaseException:
-            self._touched, self._been_away = None, True
+            self._been_away = self._been_away or self._touched is not None
+            self._touched = None
             raise
         now = monotonic()
         if self._touched is None:
