@@ -26,6 +26,10 @@ HOMES = {"alarm": 180 // STRIDE["alarm"], "reading": 90 // STRIDE["reading"]}
 #: PostgreSQL's packets that make the server do something: the end of a statement, or of the rows of a COPY.
 _STATEMENT_ENDS = {ord("S"), ord("Q"), ord("c")}
 _PINGREQ = 0xC0
+_PUBACK = 0x40
+
+#: A batch with sentinels in it has more packets than one without: the rounds end after so many that nobody died in.
+CALM = 3
 
 
 @dataclass
@@ -39,6 +43,8 @@ class Executioner:
     armed: bool = False
     killed: bool = False
     sent: list[str] = field(default_factory=list)
+    last: int = 0
+    """The first byte of the packet before: PUBACKs in a row are one."""
 
     def wait_for(self, mark: str, at: int) -> None:
         self.mark, self.at, self.counted, self.armed, self.killed = mark.encode(), at, 0, False, False
@@ -51,10 +57,14 @@ class Executioner:
         self.armed = self.armed or self.mark in data
 
     def statement(self, kind: int, _packet: bytes) -> bool:
+        if self.armed:
+            self.last = kind
         return kind in _STATEMENT_ENDS and self._one(f"database {chr(kind)}")
 
     def packet(self, kind: int, _packet: bytes) -> bool:
-        return kind != _PINGREQ and self._one(f"broker {kind >> 4}")
+        again = kind == self.last == _PUBACK
+        self.last = kind
+        return kind != _PINGREQ and (self.killed or not again) and self._one(f"broker {kind >> 4}")
 
     def _one(self, what: str) -> bool:
         if self.killed:
@@ -112,6 +122,7 @@ async def test_a_press_opens_one_alarm_and_is_answered_wherever_the_alarm_lane_d
         gateways = one.stage.gateways
         links = [link_of(one.stage, gateway, resend_s=(0.5, 1.0)) for gateway in gateways]
         calls: list[Message] = []
+        calm = 0
         async with on_line(links):
             for number, (link, gateway) in enumerate(zip(links, gateways, strict=True)):
                 call = link.message(AlarmType.SOS, True, message_id=f"round-{number:03d}-call")
@@ -125,9 +136,10 @@ async def test_a_press_opens_one_alarm_and_is_answered_wherever_the_alarm_lane_d
                 assert await until(
                     lambda pending=pending: one.executioner.killed or all(each.done() for each in pending), 30, 0.01
                 )
-                if not one.executioner.killed:
+                if one.executioner.killed:
+                    await one.start()
+                elif (calm := calm + 1) == CALM:
                     break
-                await one.start()
                 receipts = await answered(pending, 30)
                 assert {receipt.status for receipt in receipts} <= {Status.ACCEPTED, Status.DUPLICATE}
             else:
@@ -159,6 +171,7 @@ async def test_a_reading_is_stored_once_wherever_the_reading_lane_dies(tmp_path:
         gateways = one.stage.gateways
         links = [link_of(one.stage, gateway) for gateway in gateways]
         sent: set[str] = set()
+        calm = 0
         async with on_line(links):
             for number, (link, gateway) in enumerate(zip(links, gateways, strict=True)):
                 one.executioner.wait_for(f"round-{number:03d}-0", at=(number + 1) * STRIDE["reading"])
@@ -176,9 +189,10 @@ async def test_a_reading_is_stored_once_wherever_the_reading_lane_dies(tmp_path:
                 await link.flushed()
                 assert await until(lambda: one.executioner.killed or stored(one) == len(sent), 30, 0.02)  # noqa: B023
                 # Stored is not acknowledged yet; a batch that is over sends nothing more.
-                if not await until(lambda: one.executioner.killed, 0.5):
+                if await until(lambda: one.executioner.killed, 0.5):
+                    await one.start()
+                elif (calm := calm + 1) == CALM:
                     break
-                await one.start()
                 assert await until(lambda: stored(one) >= len(sent), 30)  # noqa: B023
             else:
                 pytest.fail(f"{len(links)} homes are too few for {one.executioner.counted} packets")
