@@ -65,7 +65,7 @@ class Session:
         self.before_reconnect: Callable[[], Awaitable[None]] | None = None
         """Awaited before every connection but the first: whoever ended the last one may be the new owner."""
         self.when_ready: Callable[[], None] | None = None
-        """Called whenever the session has become ready."""
+        """Called when the session has become ready for the first time, if the broker kept it: nothing was missed."""
         self.had_before = False
         """Somebody has had this session already: the broker must know it, or its backlog is gone."""
         self._leaving = False
@@ -275,7 +275,7 @@ class Session:
         if self.unready is not None:
             self.unready = None
             log.info("mqtt_session_ready", session=self.username, connection=connection.generation)
-            if self.when_ready is not None:
+            if self.when_ready is not None and self.counters.connects == 1 and not self.counters.sessions_lost:
                 self.when_ready()
 
     def _not_ready(self, reason: str) -> None:
