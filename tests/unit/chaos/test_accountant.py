@@ -152,9 +152,9 @@ def test_a_store_lost_excuses_nothing_that_its_gateway_still_had_to_publish_agai
     assert lost_as(ledger) == "lost"
 
 
-def test_a_store_lost_before_the_acknowledgement_excuses_nothing() -> None:
-    ledger = Ledger(ends=[BrokerEnd(5.0, saved_at=None)])
-    read(ledger, "r1", acked_at=10.0, broker=1)
+def test_a_store_lost_long_before_the_acknowledgement_excuses_nothing() -> None:
+    ledger = Ledger(ends=[BrokerEnd(5.0, saved_at=None), BrokerEnd(7.0, saved_at=7.0)])
+    read(ledger, "r1", acked_at=10.0, broker=2)
     assert lost_as(ledger) == "lost"
 
 
