@@ -105,6 +105,7 @@ class _Counting(Loader):
 
     def __init__(self, host: str, port: int, username: str, password: str, backlog: Backlog) -> None:
         super().__init__(host, port, username, password)
+        self._window = 500  # RabbitMQ allows 65,535 on the way, and then we would have read no PUBACK when it dies
         self._backlog = backlog
 
     def _acknowledgements(self) -> int:
