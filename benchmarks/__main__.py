@@ -9,6 +9,7 @@ import asyncio
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
@@ -55,7 +56,9 @@ def main() -> None:
     directory.chmod(0o755)  # the services run under accounts of their own
     try:
         if {"rates", "subscribers", "rabbitmq", "growth"}.intersection(parts):
-            figures |= asyncio.run(_throughput(directory / "stage", parts, options.messages, options.rounds))
+            figures |= asyncio.run(
+                _throughput(directory / "stage", options.out, parts, options.messages, options.rounds)
+            )
         if "sos" in parts:
             figures |= asyncio.run(_latency(directory, options.presses, options.messages))
         if "history" in parts:
@@ -67,7 +70,7 @@ def main() -> None:
     line(f"\nWritten to {options.out}")
 
 
-async def _throughput(directory: Path, parts: tuple[str, ...], count: int, rounds: int) -> Figures:
+async def _throughput(directory: Path, out: Path, parts: Sequence[str], count: int, rounds: int) -> Figures:
     figures: Figures = {}
     async with stage(directory) as running:
         syncs = fsync.fsync_ms(directory / "postgres")
@@ -88,6 +91,9 @@ async def _throughput(directory: Path, parts: tuple[str, ...], count: int, round
         if "growth" in parts:
             costs = await growth.measure(running)
             growth.table(costs)
+            picture = out.with_name("growth.svg")
+            picture.parent.mkdir(parents=True, exist_ok=True)
+            growth.picture(picture, costs)
             figures |= growth.figures(costs)
     return figures
 

@@ -6,10 +6,12 @@ worst order there is for a cache.
 
 import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 
 import psycopg
 
 from benchmarks import backlog, ours
+from benchmarks.picture import draw
 from benchmarks.report import Figures, line
 from benchmarks.stage import Stage
 
@@ -111,7 +113,7 @@ def _register(stage: Stage, first_home: int, last_home: int) -> None:
 
 
 def table(costs: list[Cost]) -> None:
-    """Print it, as docs/operations.md shows it."""
+    """Print it, as docs/cost.md shows it."""
     line("\nHow the cost grows: a backlog of at least 200,000 readings, each device's first before anybody's second")
     line(
         "| devices | messages | messages/s | ingest CPU us/message | database CPU us/message | ingest MB | tables MB |"
@@ -122,6 +124,21 @@ def table(costs: list[Cost]) -> None:
             f"| {one.devices:,} | {one.messages:,} | {one.per_s:,.0f} | {one.ingest_us:.1f} | {one.database_us:.1f} "
             f"| {one.peak_mb:.0f} | {one.registry_mb:,.0f} |"
         )
+
+
+def picture(path: Path, costs: list[Cost]) -> None:
+    """Draw it, as docs/cost.md shows it."""
+    draw(
+        path,
+        [one.devices for one in costs],
+        [
+            ("readings/s drained", [("durable", [one.per_s for one in costs])]),
+            ("processor time, \u00b5s a reading", [("ingest", [one.ingest_us for one in costs]),
+                                                ("database", [one.database_us for one in costs])]),
+            ("ingest memory, MB", [("peak resident", [one.peak_mb for one in costs])]),
+            ("tables without readings, MB", [("on disk", [one.registry_mb for one in costs])]),
+        ],
+    )  # fmt: skip
 
 
 def figures(costs: list[Cost]) -> Figures:
