@@ -27,3 +27,4 @@ def test_every_message_of_a_house_in_chaos_is_accounted_for(tmp_path: Path) -> N
     assert figures["alarm"]["published"] > 100
     assert figures["reading"]["published"] > 1_000
     assert figures["receipts_checked"] > 100
+    assert figures["moves"] > 0

@@ -78,6 +78,8 @@ class Desk:
         key = uuid.uuid4().hex
         while True:
             try:
+                if not self._token:
+                    await self._sign_in(client)
                 headers = {"authorization": f"Bearer {self._token}", "idempotency-key": key}
                 answer = await client.request(method, path, json=body, headers=headers)
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
