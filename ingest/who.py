@@ -18,8 +18,8 @@ from gateway.topics import GATEWAY_ITSELF, Topic, shard_of
 log = get_logger()
 
 CHANNEL = "carebed_registry"
-#: Senders in memory: a city's worth that is busy at a time, at 0.6 KB each. With more of them all are looked up anew.
-_KEPT = 150_000
+#: Senders in memory: a city's worth that is busy at a time, at 1 KB each. With more of them all are looked up anew.
+_KEPT = 100_000
 #: Looks per batch while the registry keeps changing; what the last one finds is used for that batch alone.
 _LOOKS = 5
 
