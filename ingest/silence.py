@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
@@ -20,13 +22,17 @@ from carebed.clock import now as clock_now
 from carebed.clock import waited_s
 from carebed.database import Database
 from carebed.deadline import Arm, Deadline, arm, end, rearm
+from carebed.logs import get_logger
 from ingest.detect.silence import SEEN_RESOLUTION, Link, Pipeline, Verdict, judge_inactivity, judge_offline
 from ingest.watermark import LANE_GROUPS, oldest_watermark
+
+log = get_logger()
 
 #: The pipeline is behind by more than this: the lag is the alarm.
 LAG = timedelta(seconds=15)
 #: A shift of the clock moves the watermark with the next sentinel, a second later; only then is it late in earnest.
 _LAG_IN_EARNEST_S = 5.0
+_ARM_AGAIN_S = 1.0
 _LAG_LOOK = timedelta(seconds=2)
 #: Nothing has ever come through an ingest lane: said after a minute, so that starting up is no alarm.
 _NEVER_STARTED = timedelta(seconds=60)
@@ -204,8 +210,16 @@ class LagHandler:
 
 
 async def arm_lag_watch(database: Database) -> None:
-    """Arm the watch once and stay; a named task of the alerts process."""
-    async with database.transaction() as conn:
-        now = await clock_now(conn)
-        await arm(conn, [Arm("lag", "", now, data={"since": now.isoformat()})], wake=True)
+    """Arm the watch once and stay; a named task of the alerts process. A database that is away is waited for: to
+    end the process would keep escalation waiting longer than the database does."""
+    while True:
+        try:
+            async with database.transaction() as conn:
+                now = await clock_now(conn)
+                await arm(conn, [Arm("lag", "", now, data={"since": now.isoformat()})], wake=True)
+        except (SQLAlchemyError, LostConnection, OSError) as error:
+            log.warning("lag_watch_not_armed", error=type(error).__name__)
+            await asyncio.sleep(_ARM_AGAIN_S)
+        else:
+            break
     await asyncio.Event().wait()
