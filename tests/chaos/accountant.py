@@ -1,12 +1,13 @@
 """Compares what was published with what the database holds. Pure: a ledger and the rows in, verdicts out."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from gateway.limits import KEEP_AFTER_PUBACK
-from gateway.wire import FINAL_STATUSES, Status
+from gateway.wire import FINAL_STATUSES, Lane, Status
 from tests.chaos.ledger import NOBODY_LISTENS, Call, Ledger, Letter
 
 _KEPT_S = KEEP_AFTER_PUBACK.total_seconds()
@@ -123,21 +124,25 @@ def _settle_poison(ledger: Ledger, stored: Stored, account: Account) -> None:
 def excuse(ledger: Ledger, letter: Letter) -> str | None:
     """Whether the broker, not we, forgot a message that is not there.
 
-    `lost_with_store`: acknowledged by a broker that afterwards lost its store, and by the contract not to be published
-    again (over 2 min old when its gateway came back); or acknowledged by one that had just lost it, to nobody, since
-    ingest had not come back yet. `lost_unsaved`: the same for what a broker had not saved when it was killed.
-    None: there is no excuse.
+    `lost_with_store`: acknowledged by a broker that lost its store before ingest had the message (the watermark tells),
+    and by the contract not to be published again (over 2 min old when its gateway came back); or acknowledged by one
+    that had just lost it, to nobody, since ingest had not come back yet. `lost_unsaved`: the same for what a broker had
+    not saved when it was killed. None: there is no excuse.
     """
+    lane = "alarm" if Lane.ALARM in letter.topic.split("/") else "reading"
     if letter.acked_at is None:
         return None
     later = [(index, end) for index, end in enumerate(ledger.ends) if index >= letter.ack_broker]
     for index, end in later:
-        forgotten = end.saved_at is None or end.saved_at < letter.acked_at
+        forgotten = (end.saved_at is None or end.saved_at < letter.acked_at) and not (
+            letter.acked_at < end.passed.get(lane, 0.0)
+        )
         if forgotten and not _had_to_come_again(ledger, letter, index):
             return "lost_with_store" if end.saved_at is None else "lost_unsaved"
     before = ledger.ends[: letter.ack_broker]
     # The sessions for stray shards listen as well, so no code tells that its own session was not back yet.
-    if before and before[-1].saved_at is None and not _had_to_come_again(ledger, letter, letter.ack_broker):
+    nobody = bool(before) and before[-1].saved_at is None and letter.acked_at < before[-1].back_at.get(lane, math.inf)
+    if nobody and not _had_to_come_again(ledger, letter, letter.ack_broker):
         return "lost_with_store"
     if letter.ack_code == NOBODY_LISTENS:
         if any(end.saved_at is None for end in before) and not _had_to_come_again(ledger, letter, letter.ack_broker):

@@ -35,7 +35,7 @@ class Desk:
     remarks: set[str] = field(default_factory=set)
     closed: set[str] = field(default_factory=set)
     unsure: set[str] = field(default_factory=set)
-    _token: str = ""
+    _token: str = "none-yet"
 
     async def work(self) -> None:
         """A named task: until cancelled."""
@@ -78,8 +78,6 @@ class Desk:
         key = uuid.uuid4().hex
         while True:
             try:
-                if not self._token:
-                    await self._sign_in(client)
                 headers = {"authorization": f"Bearer {self._token}", "idempotency-key": key}
                 answer = await client.request(method, path, json=body, headers=headers)
                 if answer.status_code == httpx.codes.UNAUTHORIZED:

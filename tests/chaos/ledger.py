@@ -4,7 +4,7 @@ Times are seconds since the epoch, by this machine's clock, which is the databas
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -62,10 +62,15 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class BrokerEnd:
-    """A broker that ended. `saved_at`: up to when its store holds what it acknowledged; None: the store is gone."""
+    """A broker that ended. `saved_at`: up to when its store holds what it acknowledged; None: the store is gone.
+
+    `passed`: lane -> the oldest watermark by then: what was acknowledged before it, ingest had stored already.
+    `back_at`: lane -> when all sessions of ingest were seen to be served by the next broker."""
 
     at: float
     saved_at: float | None
+    passed: Mapping[str, float] = field(default_factory=dict)
+    back_at: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

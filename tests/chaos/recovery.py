@@ -2,8 +2,9 @@
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from tests.chaos.ledger import Call
+from tests.chaos.ledger import BrokerEnd, Call
 from tests.chaos.watch import Sample
 
 
@@ -49,4 +50,21 @@ def watermark_s(samples: Sequence[Sample], lane: str, faults_ended: Sequence[flo
         reached = next((at for at, mark in later if mark >= end), None)
         if reached is not None:
             found.append(reached - end)
+    return found
+
+
+def with_watermarks(ends: Sequence[BrokerEnd], samples: Sequence[Sample]) -> list[BrokerEnd]:
+    """What the samples tell of each end of a broker: up to when ingest had stored, and when it was all back."""
+    lanes = sorted({lane for sample in samples for lane in sample.marks})
+    found = []
+    for end in ends:
+        passed = {
+            lane: max((sample.marks.get(lane, 0.0) for sample in samples if sample.at <= end.at), default=0.0)
+            for lane in lanes
+        }
+        back_at = {
+            lane: next((sample.at for sample in samples if sample.marks.get(lane, 0.0) > end.at), float("inf"))
+            for lane in lanes
+        }
+        found.append(replace(end, passed=passed, back_at=back_at))
     return found

@@ -18,6 +18,7 @@ from tests.chaos.gateway import Gateway
 from tests.chaos.house import ChaosHouse
 from tests.chaos.injector import Injector
 from tests.chaos.ledger import Ledger
+from tests.chaos.recovery import with_watermarks
 from tests.chaos.schedule import Fault
 from tests.chaos.traffic import Home, Traffic
 from tests.chaos.watch import Watch
@@ -88,6 +89,7 @@ async def run(plan: Plan, directory: Path) -> Outcome:
             stuck = await _come_to_rest(house, homes)
             rest_s = time.monotonic() - over
         reader = house.database.urls().reader
+        ledger.ends = with_watermarks(ledger.ends, watch.samples)
         account = settle(ledger, await asyncio.to_thread(rows.read, reader))
         silences = await asyncio.to_thread(rows.false_silences, reader, ledger)
         account.broken += [Broken("false alarm", one) for one in silences]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from carebed.settings import Settings
 from gateway.wire import GATEWAY_ITSELF, Lane, Message, encode, shard_of, up_topic
 from tests.chaos.gateway import Gateway
 from tests.chaos.ledger import Call, Letter
@@ -19,6 +20,7 @@ _HEARTBEAT_S = 3.0
 #: What may be repeated.
 _REMEMBERED = 20_000
 _YEARS = timedelta(days=365)
+_KEPT = timedelta(days=Settings.model_fields["readings_kept_days"].default)
 
 #: Kind of an alarm message and how often it is one. Mostly "I'm OK": it raises nothing.
 _CALLS = {"check_in": 75, "sos": 6, "assist": 5, "sos_cancel": 4, "doorbell": 3, "fall": 2, "fall_cancel": 2, "hum": 3}
@@ -159,11 +161,12 @@ class Traffic:
         gateway = home.gateway
         payload = encode(messages if len(messages) > 1 else messages[0])
         topic = up_topic(gateway.id, lane, device)
-        future = home.clock_off > timedelta(0)
+        # A time far ahead cannot be, and what is older than readings are kept is put aside.
+        refused = home.clock_off > timedelta(0) or -home.clock_off > _KEPT
         return Letter(
             topic, payload, gateway=gateway.id, plain=gateway.plain, born_at=time.time(),
-            messages=() if future else tuple((stored_as, one.id) for one in messages),
-            mark=messages[0].id if future else None, old=home.clock_off < timedelta(0),
+            messages=() if refused else tuple((stored_as, one.id) for one in messages),
+            mark=messages[0].id if refused else None, old=home.clock_off < timedelta(0),
         )  # fmt: skip
 
     def _poisoned(self, home: Home, poison: Poison) -> Letter:

@@ -164,6 +164,19 @@ def test_what_a_broker_without_subscribers_acknowledged_after_it_lost_its_store_
     assert lost_as(ledger) == "lost_with_store"
 
 
+def test_a_store_lost_excuses_nothing_that_ingest_had_taken_before() -> None:
+    ledger = Ledger(ends=[BrokerEnd(200.0, None, passed={"reading": 11.0})])
+    read(ledger, "r1", acked_at=10.0)
+    assert lost_as(ledger) == "lost"
+
+
+@pytest.mark.parametrize(("back_at", "what"), [(11.0, "lost_with_store"), (9.0, "lost")])
+def test_a_lost_store_excuses_what_came_before_ingest_was_back_and_nothing_later(back_at: float, what: str) -> None:
+    ledger = Ledger(ends=[BrokerEnd(5.0, None, back_at={"reading": back_at})])
+    read(ledger, "r1", acked_at=10.0, broker=1)
+    assert lost_as(ledger) == what
+
+
 def test_nobody_listening_is_no_excuse_where_no_broker_ever_ended() -> None:
     ledger = Ledger()
     read(ledger, "r1", code=NOBODY_LISTENS)

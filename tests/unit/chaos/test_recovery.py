@@ -3,8 +3,8 @@
 from uuid import uuid4
 
 from gateway.wire import Status
-from tests.chaos.ledger import Call
-from tests.chaos.recovery import alarm_lane_s, figures, watermark_s
+from tests.chaos.ledger import BrokerEnd, Call
+from tests.chaos.recovery import alarm_lane_s, figures, watermark_s, with_watermarks
 from tests.chaos.watch import Sample
 
 
@@ -29,3 +29,14 @@ def test_the_reading_lane_is_back_when_the_oldest_watermark_has_passed_the_fault
 def test_figures_of_nothing_are_nothing() -> None:
     assert figures([]) == {"count": 0, "p50": None, "p99": None, "longest": None}
     assert figures([3.0, 1.0, 2.0]) == {"count": 3, "p50": 2.0, "p99": 3.0, "longest": 3.0}
+
+
+def test_the_watermarks_tell_what_was_stored_when_a_broker_ended_and_when_ingest_was_back() -> None:
+    samples = [
+        Sample(1, {"reading": 0.5}),
+        Sample(3, {"reading": 2.5}),
+        Sample(5, {"reading": 2.5}),
+        Sample(6, {"reading": 5.5}),
+    ]
+    (end,) = with_watermarks([BrokerEnd(4.0, None)], samples)
+    assert (end.passed, end.back_at) == ({"reading": 2.5}, {"reading": 6})
