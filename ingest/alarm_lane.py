@@ -15,20 +15,18 @@ from alerts.case import Actor, Case
 from alerts.raising import Place, Raise, merge_key, raise_alarms
 from alerts.why import why_signal
 from gateway.lanes import AlarmType, Lane
-from gateway.message import encode
 from gateway.payload import decode
-from gateway.reason import Reason
 from gateway.receipt import Receipt, Status
 from gateway.topics import GATEWAY_ITSELF, BadTopic, parse_topic
 from ingest import watermark
 from ingest.detect.signals import CALLS, late_s, read_signal
 from ingest.inbox import Entry, remember, settle
-from ingest.item import Item, sort_batch
+from ingest.item import Item, sort_batch, stranger
 from ingest.mqtt import Incoming, Session
 from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
 from ingest.store import Lately, Signs
-from ingest.who import Who
+from ingest.who import DeviceFacts, GatewayFacts, Who
 
 
 class ReceiptAnswer(msgspec.Struct, eq=False):
@@ -142,12 +140,7 @@ def tell_apart(items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
         if item.sender.device is not None or (item.sender.gateway is not None and item.message.type in CALLS):
             known.append(item)
         else:
-            reason = Reason.UNKNOWN_GATEWAY if item.sender.gateway is None else Reason.UNKNOWN_DEVICE
-            detail = item.sender.topic.gateway if item.sender.gateway is None else item.sender.device_id
-            raw = encode(item.message)
-            strangers.append(
-                Rejected(item.incoming, Lane.ALARM, reason, detail, item.sender.topic.receipt, (item.message.id,), raw)
-            )
+            strangers.append(stranger(item))
     return known, strangers
 
 
@@ -172,12 +165,11 @@ def _rounds(fresh: Sequence[Entry]) -> list[Round]:
 
 
 def _raise(item: Item, kind: str, now: datetime) -> Raise:
-    facts = item.sender.device or item.sender.gateway
-    assert facts is not None
+    facts = facts_of(item)
     late = late_s(item.message.time, now)
     return Raise(
         kind=kind,
-        place=Place(facts.place.station_id, facts.place.area_code, facts.place.home_id, facts.resident_id),
+        place=place_of(facts),
         merge_key=key_of(item, kind),
         happened_at=min(item.message.time or now, now),
         why=why_signal(
@@ -189,6 +181,19 @@ def _raise(item: Item, kind: str, now: datetime) -> Raise:
         gateway_id=item.sender.topic.gateway,
         device_id=item.sender.device_id,
     )
+
+
+def facts_of(item: Item) -> DeviceFacts | GatewayFacts:
+    """What the registry knows of a sender that is known: the device, or at least its gateway."""
+    facts = item.sender.device or item.sender.gateway
+    assert facts is not None
+    return facts
+
+
+def place_of(facts: DeviceFacts | GatewayFacts) -> Place:
+    """Where its alarms belong."""
+    place = facts.place
+    return Place(place.station_id, place.area_code, place.home_id, facts.resident_id)
 
 
 def key_of(item: Item, kind: str) -> str:

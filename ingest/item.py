@@ -36,9 +36,6 @@ class Sorted(msgspec.Struct, eq=False):
     stamps: list[tuple[str, Stamp]] = []
 
 
-#: Reading a member from its enumeration takes as long as decoding half a message.
-_ALARM = Lane.ALARM
-
 #: Levels below a shard that are not for the reading lane's process to judge: other lanes and our own messages.
 _NOT_OURS = {"alarm", "receipt", "command"}
 
@@ -81,11 +78,12 @@ def _to_look_up(written: Iterable[str], lane: Lane) -> dict[str, Topic]:
 
 def _sort_payload(incoming: Incoming, sender: Sender, now: datetime, result: Sorted) -> None:
     lane = sender.topic.lane
+    alarm = lane is Lane.ALARM
     for decoded in decode(incoming.payload):
         judged = judge_time(decoded, lane, now)
         if isinstance(judged, Message):
             # On the reading lane the unique key judges, so the digest is left out of the hot path.
-            mark = digest(_as_decoded(decoded)) if lane is _ALARM else b""
+            mark = digest(_as_decoded(decoded)) if alarm else b""
             result.items.append(Item(incoming, sender, judged, mark))
         else:
             receipt = sender.topic.receipt
@@ -159,6 +157,25 @@ def _misdirected(incoming: Incoming, topic: BadTopic, lane: Lane) -> Rejected:
     if incoming.defect is None:
         rejected.ids = tuple(one.id for one in decode(incoming.payload))
     return rejected
+
+
+def stranger(item: Item) -> Rejected:
+    """For the quarantine: the registry does not know the sender, or not together with its gateway."""
+    sender = item.sender
+    reason = Reason.UNKNOWN_GATEWAY if sender.gateway is None else Reason.UNKNOWN_DEVICE
+    detail = sender.topic.gateway if sender.gateway is None else sender.device_id
+    return _rejected(item, reason, detail)
+
+
+def too_old(item: Item) -> Rejected:
+    """For the quarantine: from before the time for which readings are kept."""
+    assert item.message.time is not None  # only a time can be too old
+    return _rejected(item, Reason.TOO_OLD, item.message.time.isoformat())
+
+
+def _rejected(item: Item, reason: Reason, detail: str) -> Rejected:
+    topic, message = item.sender.topic, item.message
+    return Rejected(item.incoming, topic.lane, reason, detail, topic.receipt, (message.id,), encode(message))
 
 
 def split(incoming: Incoming) -> list[Incoming]:

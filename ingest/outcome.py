@@ -8,7 +8,6 @@ import msgspec
 from prometheus_client import Counter, Gauge
 
 from ingest.quarantine import QUARANTINED, Rejected
-from ingest.watermark import Stamp
 
 STORED = Counter("carebed_readings_stored", "Readings stored")
 DUPLICATES = Counter("carebed_readings_duplicate", "Readings that had been stored before")
@@ -36,9 +35,6 @@ class Outcome(msgspec.Struct, eq=False):
     """Readings, and how many of the batch had been stored before."""
     rejected: Sequence[Rejected] = ()
     """What was put aside."""
-    stamps: Sequence[tuple[str, Stamp]] = ()
-    """Sentinels of a lane that works on several batches at a time: they may only count once all before them is there,
-    which is the worker's to know."""
     remember: list[Callable[[], None]] = msgspec.field(default_factory=list)
     """What memory may rely on once the rows are there."""
 

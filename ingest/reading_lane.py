@@ -8,12 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.lanes import Lane
-from gateway.message import Value, encode
-from gateway.reason import Reason
+from gateway.message import Value
+from ingest import watermark
 from ingest.detect.activity import Last, is_compared, judge_change, may_be_activity
 from ingest.flood import FloodGuard, Verdict
 from ingest.flood_store import FloodLog, put_floods_aside
-from ingest.item import Item, sort_batch
+from ingest.item import Item, sort_batch, stranger, too_old
 from ingest.mqtt import Incoming
 from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
@@ -67,7 +67,7 @@ class ReadingLane:
         batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
         lasts = await self._learn_values(conn, now, batch.items)
         rows, unstorable, signs = self._read(batch.items, now, lasts)
-        rejected = [*batch.rejected, *map(_put_aside, unstorable)]
+        rejected = [*batch.rejected, *unstorable]
         if turn is not None:
             await turn()
         await put_aside(conn, now, rejected)
@@ -75,15 +75,14 @@ class ReadingLane:
         if self._alive:
             await signs.keep(conn, "reading", now)
         not_kept = await put_floods_aside(conn, now, verdict.floods)
+        await watermark.move(conn, "reading", batch.stamps)
         remember: list[Callable[[], None]] = [
             signs.committed,
             partial(self._floods.committed, now, verdict.floods, not_kept),
         ]
         if self._guard is not None:
             remember.append(partial(self._guard.settle, verdict, batch.stamps))
-        return Outcome(
-            stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=remember, stamps=batch.stamps
-        )
+        return Outcome(stored=stored, duplicates=len(rows) - stored, rejected=rejected, remember=remember)
 
     def start_over(self) -> None:
         """Look the senders and their last values up again; a batch that is being worked on keeps what it has."""
@@ -94,11 +93,11 @@ class ReadingLane:
         """Nobody waits for an answer."""
         return []
 
-    def _read(self, items: Sequence[Item], now: datetime, lasts: Lasts) -> tuple[list[Row], list[Item], Signs]:
-        """Rows to store, items to put aside (unknown senders, older than what is kept), and who is alive. With
+    def _read(self, items: Sequence[Item], now: datetime, lasts: Lasts) -> tuple[list[Row], list[Rejected], Signs]:
+        """Rows to store, what to put aside (unknown senders, older than what is kept), and who is alive. With
         `sort_batch` the hot path: each line of the loop is run for every message of a backlog."""
         rows: list[Row] = []
-        unstorable: list[Item] = []
+        unstorable: list[Rejected] = []
         oldest = _EVER if self._kept is None else now - self._kept
         lately = self._lately.at(now)
         signs, heard = Signs(lately, self._who.watched("reading")), lately.heard
@@ -109,11 +108,11 @@ class ReadingLane:
                 signs.heard(sender, kind)
             device = sender.device
             if device is None:
-                unstorable.append(item)
+                unstorable.append(stranger(item))
                 continue
             value, time = message.value, message.time
             if time is not None and time < oldest:
-                unstorable.append(item)
+                unstorable.append(too_old(item))
                 continue
             if _is_activity(lasts, device.id, kind, value, time or now):
                 signs.active(device, time or now, now)
@@ -150,15 +149,3 @@ def _is_activity(lasts: Lasts, device_id: str, kind: str, value: Value, time: da
     if last is None or time >= last.at:
         lasts[key] = judged
     return judged.changed and may_be_activity(kind, value)
-
-
-def _put_aside(item: Item) -> Rejected:
-    sender, time = item.sender, item.message.time
-    if sender.gateway is None:
-        reason, detail = Reason.UNKNOWN_GATEWAY, sender.topic.gateway
-    elif sender.device is None:
-        reason, detail = Reason.UNKNOWN_DEVICE, sender.device_id
-    else:
-        assert time is not None  # only a time can be too old
-        reason, detail = Reason.TOO_OLD, time.isoformat()
-    return Rejected(item.incoming, sender.topic.lane, reason, detail, ids=(item.message.id,), raw=encode(item.message))

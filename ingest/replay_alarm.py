@@ -8,11 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, lifecycle
 from alerts.alarm import Priority
-from alerts.raising import Place, Raise, raise_alarms
+from alerts.raising import Raise, raise_alarms
 from alerts.why import why_turned_away
 from gateway.lanes import Lane
 from gateway.receipt import Status
-from ingest.alarm_lane import actor_of, key_of, tell_apart
+from ingest.alarm_lane import actor_of, facts_of, key_of, place_of, tell_apart
 from ingest.detect.signals import read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import sort_batch
@@ -72,14 +72,12 @@ def _call(entry: Entry, kind: str, now: datetime, received: datetime, reason: st
     """Late, with its true time. It joins an open alarm without being counted as pressed again; a work order stands
     beside the calls of today."""
     item = entry.item
-    facts = item.sender.device or item.sender.gateway
-    assert facts is not None
     happened_at = min(item.message.time or received, received)
     old = now - happened_at > STILL_A_CALL
     key = key_of(item, kind)
     return Raise(
         kind=kind,
-        place=Place(facts.place.station_id, facts.place.area_code, facts.place.home_id, facts.resident_id),
+        place=place_of(facts_of(item)),
         merge_key=f"{key}:turned-away" if old else key,
         happened_at=happened_at,
         why=why_turned_away(kind, minutes=int((now - happened_at).total_seconds() // 60), reason=reason),

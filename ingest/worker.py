@@ -18,7 +18,6 @@ from carebed.database import Database
 from carebed.logs import get_logger
 from gateway.lanes import Lane
 from gateway.reason import Reason
-from ingest import watermark
 from ingest.fault import Fault, brief, fault_of
 from ingest.item import split
 from ingest.mqtt import Batch, Incoming, Intake, Session
@@ -165,10 +164,7 @@ class Work:
     async def _transaction(self, messages: Sequence[Incoming]) -> Outcome:
         async with self._database.transaction() as conn:
             now = await clock_now(conn)
-            outcome = await self._processor.process(conn, now, await self._ours(conn, messages), self._turn)
-            if outcome.stamps:
-                await watermark.move(conn, str(self._processor.lane), outcome.stamps)
-            return outcome
+            return await self._processor.process(conn, now, await self._ours(conn, messages), self._turn)
 
     async def _ours(self, conn: AsyncConnection, messages: Sequence[Incoming]) -> Sequence[Incoming]:
         """Without the messages of sessions that somebody else has taken over: he gets them again, and stores them."""

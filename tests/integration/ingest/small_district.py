@@ -18,7 +18,6 @@ from carebed.database import Database
 from carebed.deadline import Deadline
 from carebed.engine import Handler
 from gateway.wire import Lane, Receipt, decode_receipt, shard_of
-from ingest import watermark
 from ingest.alarm_lane import AlarmLane
 from ingest.mqtt import Incoming, Intake, Session
 from ingest.reading_lane import ReadingLane
@@ -145,7 +144,6 @@ class Pipeline:
         """One committed batch of the reading lane."""
         async with self.database.transaction() as conn:
             outcome = await self.reading_lane.process(conn, await clock_now(conn), messages)
-            await watermark.move(conn, "reading", outcome.stamps)
         outcome.committed()
 
     async def tell(self, kind: str, device: str = "gw-1-motion", lane: str = "reading", **more: Any) -> None:
