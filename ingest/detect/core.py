@@ -63,7 +63,11 @@ class Home(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One message of a device of the home. `at`: when it happened, by the device, never later than it was received."""
+    """One message of a device of the home. `at`: when it happened, by the device, never later than it was received.
+
+    `received_at`: when it came, by the database's clock. `device_time`: what the device's clock said, which may be
+    later than that. Both None where nobody knows; a device that writes no time says nothing of its clock either.
+    """
 
     at: datetime
     device: Device
@@ -72,6 +76,8 @@ class Event(msgspec.Struct, frozen=True):
     data: Mapping[str, Any] = {}
     message_id: str = ""
     unit: str | None = None
+    received_at: datetime | None = None
+    device_time: datetime | None = None
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -82,6 +88,11 @@ class Evidence(msgspec.Struct, frozen=True):
     type: str
     value: Value = None
     message_id: str = ""
+
+
+def as_flag(value: Value) -> bool | None:
+    """Yes or no, also where it was stored as 1 or 0; None for anything else."""
+    return bool(value) if isinstance(value, bool | int | float) and value in (0, 1) else None
 
 
 def evidence(event: Event) -> Evidence:
