@@ -16,7 +16,7 @@ WEB_READY := web/node_modules/.ready
 WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist -prune -o -type f -print)
 
-.PHONY: help setup demo up test rabbitmq lint format bench chaos stories fuzz timescale lock programs browser
+.PHONY: help setup demo up test rabbitmq lint format bench evaluate chaos stories fuzz timescale lock programs browser
 
 help:  ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,13 @@ format: $(PYTHON_READY)  ## bring the code into shape
 
 bench: programs $(PYTHON_READY)  ## the figures of docs/protocol.md, also in build/bench.json
 	$(BIN)/python -m benchmarks
+
+# Any folders in the formats of the recordings will do.
+HOMES ?= $(CAREBED_RECORDINGS)/homes
+VITALS ?= $(CAREBED_RECORDINGS)/vitals
+
+evaluate: $(PYTHON_READY)  ## how well the detectors do, also in build/evaluate.json (HOMES=DIR VITALS=DIR PART=name)
+	$(BIN)/python -m evaluation $(PART) --homes '$(HOMES)' --vitals '$(VITALS)'
 
 chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, every message accounted for (CHAOS=options)
 	$(BIN)/python -m tests.chaos $(CHAOS)
