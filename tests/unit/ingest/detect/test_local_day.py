@@ -1,0 +1,70 @@
+"""Spans of the local day: by the clock on the wall, across midnight and across its changes."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.detect.local_day import DailySpan, wall_clock
+
+FUZHOU = ZoneInfo("Asia/Shanghai")
+BERLIN = ZoneInfo("Europe/Berlin")
+NIGHT = DailySpan(22, 6)
+
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2027, 12, 31), timezones=st.just(UTC))
+hours = st.integers(0, 95).map(lambda quarter: quarter / 4)
+spans = st.builds(DailySpan, hours, hours)
+zones = st.sampled_from([FUZHOU, BERLIN, ZoneInfo("America/New_York"), ZoneInfo("Australia/Lord_Howe")])
+
+
+def _at(zone: ZoneInfo, *wall: int) -> datetime:
+    return datetime(*wall, tzinfo=zone).astimezone(UTC)  # type: ignore[arg-type,misc]
+
+
+def test_a_night_reaches_into_the_morning() -> None:
+    assert NIGHT.covers(_at(FUZHOU, 2026, 11, 22, 23, 59), FUZHOU)
+    assert NIGHT.covers(_at(FUZHOU, 2026, 11, 23, 5, 59), FUZHOU)
+    assert not NIGHT.covers(_at(FUZHOU, 2026, 11, 23, 6, 0), FUZHOU)
+    assert NIGHT.next_begin(_at(FUZHOU, 2026, 11, 22, 23, 0), FUZHOU) == _at(FUZHOU, 2026, 11, 23, 22, 0)
+    assert NIGHT.end(_at(FUZHOU, 2026, 11, 22, 23, 0), FUZHOU) == _at(FUZHOU, 2026, 11, 23, 6, 0)
+
+
+def test_the_night_in_which_the_clock_is_put_back_is_an_hour_longer() -> None:
+    """Berlin, 25 October 2026, and an hour shorter on 29 March."""
+    autumn, spring = _at(BERLIN, 2026, 10, 24, 22, 0), _at(BERLIN, 2026, 3, 28, 22, 0)
+    assert NIGHT.end(autumn, BERLIN) - autumn == timedelta(hours=9)
+    assert NIGHT.end(spring, BERLIN) - spring == timedelta(hours=7)
+
+
+def test_time_between_two_rounds_does_not_count() -> None:
+    day = DailySpan(8, 20)
+    began = _at(FUZHOU, 2026, 11, 22, 19, 0)
+    assert day.after(began, timedelta(hours=4), FUZHOU) == _at(FUZHOU, 2026, 11, 23, 11, 0)
+    assert day.after(began, timedelta(hours=1), FUZHOU) == _at(FUZHOU, 2026, 11, 22, 20, 0)
+
+
+def test_people_read_their_own_clock() -> None:
+    assert wall_clock(datetime(2026, 11, 22, 16, 5, tzinfo=UTC), FUZHOU) == "11-23 00:05"
+
+
+@given(span=spans, at=moments, zone=zones)
+def test_rounds_follow_one_another_and_covering_is_lying_in_one(span: DailySpan, at: datetime, zone: ZoneInfo) -> None:
+    rounds = span.rounds(at, zone)
+    (first, end), (second, second_end) = next(rounds), next(rounds)
+    assert first < end <= second < second_end
+    assert at < end
+    assert span.covers(at, zone) == (first <= at < end)
+    assert at < span.next_begin(at, zone) <= at + timedelta(days=2, hours=2)
+
+
+@given(span=spans, at=moments, zone=zones, minutes=st.integers(1, 3000))
+def test_the_length_asked_for_lies_inside(span: DailySpan, at: datetime, zone: ZoneInfo, minutes: int) -> None:
+    """Counted minute by minute."""
+    until = span.after(at, timedelta(minutes=minutes), zone)
+    inside = timedelta(0)
+    for begins_at, ends_at in span.rounds(at, zone):
+        if begins_at >= until:
+            break
+        inside += min(ends_at, until) - max(begins_at, at)
+    assert inside == timedelta(minutes=minutes)
