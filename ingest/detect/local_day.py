@@ -44,8 +44,8 @@ class DailySpan(msgspec.Struct, frozen=True):
     def after(self, begins_at: datetime, length: timedelta, zone: ZoneInfo) -> datetime:
         """When `length` of such time has passed since `begins_at`; what lies between two rounds does not count."""
         left = length
-        for opens_at, closes_at in self.rounds(begins_at, zone):
-            opens_at = max(opens_at, begins_at)
+        for round_begins_at, closes_at in self.rounds(begins_at, zone):
+            opens_at = max(round_begins_at, begins_at)
             if closes_at - opens_at >= left:
                 return opens_at + left
             left -= closes_at - opens_at

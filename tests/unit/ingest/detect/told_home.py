@@ -1,4 +1,4 @@
-"""One detector in one home: it is told what happened, and what it found is read off, by the driver that runs it live."""
+"""One detector in one home: it is told what happened, and what it found is read off, as it runs live."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
