@@ -15,7 +15,8 @@ from benchmarks.cpu import cpu_s
 from benchmarks.stage import Stage
 from carebed.embedded import ports
 
-_POLL_S = 0.1
+#: Seldom: each look at the figures costs the process some milliseconds, and the times are its own.
+_POLL_S = 0.5
 _FIGURE = re.compile(r"^carebed_readings_(stored|duplicate|stored_timestamp)(?:_total|_seconds) (\S+)$", re.MULTILINE)
 
 _COMMITTED = "SELECT count(*) FROM reading WHERE message_id >= %s AND message_id < %s"

@@ -28,9 +28,6 @@ PRESSED = 100
 """Each of these is pressed in turn and its alarm closed before its next press, so that every press opens an alarm of
 its own; the sensors of the others make the load."""
 
-_HANDS = 4
-"""So many press at a time under load, so that one backlog is enough for dozens of presses."""
-
 _PATIENCE_S = 30.0
 
 Raised = asyncio.Future[tuple[float, str]]
@@ -88,21 +85,19 @@ async def _while_idle(client: httpx.AsyncClient, homes: list[Home], raised: dict
 async def _while_draining(
     client: httpx.AsyncClient, homes: list[Home], raised: dict[str, Raised], count: int, readings: ReadingLane
 ) -> Latencies:
-    """Backlog after backlog; in each, `_HANDS` people press at a time for as long as it lasts."""
+    """Backlog after backlog; in each, one person after another presses for as long as it lasts."""
     latencies = Latencies()
+    pressed = itertools.cycle(homes)
     while len(latencies.live_ms) < count:
         await readings.gather()
         drained = asyncio.Event()
 
-        async def press_on(own: list[Home], drained: asyncio.Event = drained) -> None:
-            for home in itertools.cycle(own):
-                if drained.is_set() or len(latencies.live_ms) >= count:
-                    return
-                await _resolve(client, await _press(home, raised, latencies))
+        async def press_on(drained: asyncio.Event = drained) -> None:
+            while not drained.is_set() and len(latencies.live_ms) < count:
+                await _resolve(client, await _press(next(pressed), raised, latencies))
 
         async with asyncio.TaskGroup() as tasks:
-            for hand in range(_HANDS):
-                tasks.create_task(press_on(homes[hand::_HANDS]))
+            tasks.create_task(press_on())
             await readings.drain(client)
             drained.set()
     return latencies.sorted()

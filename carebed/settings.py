@@ -42,13 +42,13 @@ class Settings(BaseSettings):
 
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")
 
-    # Ingest. 5,000 messages or 5 ms: figures in docs/adr/0003-mqtt-subscriber.md.
-    batch_messages: int = Field(16_000, ge=1, le=100_000, description="readings in one transaction")
+    # Ingest. What a batch costs and why so many: docs/adr/0014-hot-path.md.
+    batch_messages: int = Field(24_000, ge=1, le=100_000, description="readings in one transaction")
     batch_linger_ms: int = Field(5, ge=0, le=1_000)
     # Objects a second of the reading lane, averaged over a minute: docs/adr/0009-flood-limit.md.
     flood_per_s: int = Field(1_000, ge=1, description="beyond it a gateway's readings go to quarantine")
     flood_hosted_per_s: int = Field(20_000, ge=1, description="the same for a gateway that serves many homes")
-    pending_messages: int = Field(64_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
+    pending_messages: int = Field(72_000, ge=100, le=1_000_000, description="received and not yet acknowledged")
 
     # Retention. A month can be compared with the same month a year before, and the six months for which China's
     # Cybersecurity Law (art. 21) wants network logs kept are in it. Hourly figures stay five years, as the rules for

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,7 +41,7 @@ _ACTIVE = text("""
         ON CONFLICT (home_id, lane) DO UPDATE SET activity_at = greatest(home_state.activity_at, EXCLUDED.activity_at)
         RETURNING home_id
     )
-    SELECT home_id FROM active
+    SELECT home_id::text FROM active
     WHERE NOT EXISTS (SELECT FROM deadline WHERE kind = 'inactivity' AND subject = active.home_id::text)
 """)
 
@@ -138,12 +137,12 @@ class Signs:
         ]  # fmt: skip
 
     async def _keep_active(self, conn: AsyncConnection, lane: str, now: datetime) -> list[Arm]:
-        newest: dict[UUID, tuple[datetime, Place]] = {}
+        newest: dict[str, tuple[datetime, Place]] = {}
         for at, place in self._homes.values():
-            assert place.home_id is not None  # `active` takes no others
-            known = newest.get(place.home_id)
+            assert place.home_text is not None  # `active` takes no others
+            known = newest.get(place.home_text)
             if known is None or known[0] < at:
-                newest[place.home_id] = at, place
+                newest[place.home_text] = at, place
         again = {home: at for home, (at, place) in newest.items() if place in self._watched}
         if again:
             await conn.execute(_ACTIVE_AGAIN, _active(lane, again))
@@ -153,13 +152,11 @@ class Signs:
         rows = await conn.execute(_ACTIVE, _active(lane, new))
         # From now on, whenever it was: a replay that begins with last month is no stillness of today.
         return [
-            Arm("inactivity", str(home), now + timedelta(seconds=newest[home][1].inactivity_s))
-            for home in rows.scalars()
+            Arm("inactivity", home, now + timedelta(seconds=newest[home][1].inactivity_s)) for home in rows.scalars()
         ]  # fmt: skip
 
 
-def _active(lane: str, homes: Mapping[UUID, datetime]) -> dict[str, str]:
-    in_order = sorted((str(home), at.isoformat()) for home, at in homes.items())
-    return {
-        "lane": lane, "homes": text_array(home for home, _ in in_order), "ats": text_array(at for _, at in in_order),
-    }  # fmt: skip
+def _active(lane: str, homes: Mapping[str, datetime]) -> dict[str, str]:
+    in_order = sorted(homes)  # as everybody locks them
+    ats = [homes[home].isoformat() for home in in_order]
+    return {"lane": lane, "homes": text_array(in_order), "ats": text_array(ats)}

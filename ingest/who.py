@@ -29,6 +29,8 @@ class Place(msgspec.Struct, frozen=True, gc=False, eq=False):
     resident of the home, if there is one."""
 
     home_id: UUID | None
+    home_text: str | None
+    """The same as the database writes it, which a backlog needs with every batch."""
     station_id: UUID
     area_code: str
     resident_id: UUID | None
@@ -199,7 +201,7 @@ def _place(
     inactivity_s: int = _NO_HOME_INACTIVITY_S, fall_cancel_s: int = _NO_HOME_FALL_CANCEL_S,
 ) -> Place:  # fmt: skip
     home, resident = (None if one is None else UUID(one) for one in (home_id, resident_id))
-    return Place(home, UUID(station_id), area_code, resident, inactivity_s, fall_cancel_s)
+    return Place(home, home_id, UUID(station_id), area_code, resident, inactivity_s, fall_cancel_s)
 
 
 def _device_id(topic: Topic) -> str:
