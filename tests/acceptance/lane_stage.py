@@ -40,7 +40,7 @@ class LaneStage:
         self.pids: dict[str, int] = {}
         self.health: dict[str, str] = {}
         self._forks = subprocess.Popen(
-            [sys.executable, "-m", "tests.acceptance.lane_forks"], cwd=ROOT, stdin=subprocess.PIPE,
+            [sys.executable, "-m", "tests.forks"], cwd=ROOT, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
 
@@ -63,10 +63,11 @@ class LaneStage:
             url = url.replace(f":{self.postgres.port}/", f":{database_port}/")
         port = ports.free_port()
         environment = {
-            "CAREBED_DATABASE_URL": url, "CAREBED_MQTT_PORT": str(mqtt_port or self.broker.port),
+            **os.environ, "CAREBED_DATABASE_URL": url, "CAREBED_MQTT_PORT": str(mqtt_port or self.broker.port),
             "CAREBED_MQTT_USERS_FILE": str(self.broker.users_file), "CAREBED_HEALTH_PORT": str(port), **more,
         }  # fmt: skip
-        asked = {"lane": lane, "environment": environment, "log": str(self.data.logs / f"ingest-{name}.log")}
+        log = str(self.data.logs / f"ingest-{name}.log")
+        asked = {"arguments": ["ingest", "--lane", lane], "environment": environment, "log": log}
         assert self._forks.stdin is not None
         assert self._forks.stdout is not None
         self._forks.stdin.write(json.dumps(asked) + "\n")

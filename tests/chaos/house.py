@@ -26,9 +26,9 @@ from carebed.migrate import upgrade
 from carebed.up.programs import Program, Surroundings, programs
 from registry.seed import DemoCredentials, seed_demo
 from tests.chaos.broker import BROKERS
-from tests.chaos.forks import Forks
 from tests.chaos.ledger import BrokerEnd, Ledger
 from tests.chaos.line import Line
+from tests.forks import Forks
 
 _PAUSE_S = (0.02, 0.3)
 _PATIENCE_S = 300.0

@@ -74,7 +74,7 @@ class Forks:
     async def open(self) -> None:
         """Start it; it imports while others get ready."""
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.chaos.forks", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            sys.executable, "-m", "tests.forks", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
 
     async def start(self, name: str, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> Forked:
