@@ -1,15 +1,15 @@
-"""What a resident does at which time of day, as pure state: a moment in, the devices' readings out.
+"""What a resident does now, as pure state: a moment in, the devices' readings out; for homes that live in real time.
 
-A made-up person with an ordinary day: up at about seven, out for a walk and for the market, to bed at about nine, up
-once or twice at night. Days differ by chance, but one seed always gives one life.
+The days are those of `device_sim.day`; whole months at once are made by `device_sim.lives`.
 """
 
 import random
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
+from device_sim.day import Doing, Habits, Stay, plan_day
 from gateway.wire import ReadingType
 
 #: Somebody awake passes a motion sensor about once in this time.
@@ -26,6 +26,9 @@ class Place(StrEnum):
     OUT = "out"
 
 
+_PLACES = {Doing.ASLEEP: Place.BED, Doing.OUT: Place.OUT}
+
+
 @dataclass(frozen=True)
 class Reading:
     """What one kind of device in the home notices."""
@@ -37,43 +40,28 @@ class Reading:
     unit: str | None = None
 
 
-@dataclass(frozen=True)
-class _Day:
-    """One day's plan in minutes of local time."""
-
-    up: int
-    to_bed: int
-    outings: tuple[tuple[int, int], ...]
-    night_visits: tuple[tuple[int, int], ...]
-
-    def place(self, minute: int) -> Place:
-        if any(start <= minute < end for start, end in self.outings):
-            return Place.OUT
-        asleep = minute < self.up or minute >= self.to_bed
-        if asleep and not any(start <= minute < end for start, end in self.night_visits):
-            return Place.BED
-        return Place.ROOMS
-
-
 class Resident:
     """One person; `step` is called every few seconds and tells what the devices noticed since."""
 
-    def __init__(self, seed: str, zone: ZoneInfo) -> None:
+    def __init__(self, seed: str, zone: ZoneInfo, habits: Habits | None = None) -> None:
         """`zone` is where the person's day runs."""
         self._seed = seed
         self._zone = zone
+        self._habits = habits or Habits()
         self._chance = random.Random(seed)
         self._place: Place | None = None
         self._next_motion: datetime | None = None
         self._next_heart_rate: datetime | None = None
-        self._today: tuple[date, _Day] | None = None
+        self._today: tuple[date, tuple[Stay, ...]] | None = None
 
     def place(self, now: datetime) -> Place:
         """Where the plan of the day has the person."""
         local = now.astimezone(self._zone)
         if self._today is None or self._today[0] != local.date():
-            self._today = local.date(), self._day(local.date())
-        return self._today[1].place(_minute(local.time()))
+            self._today = local.date(), plan_day(self._seed, local.date(), self._habits)
+        second = (local.hour * 60 + local.minute) * 60 + local.second
+        stay = next(one for one in self._today[1] if one.begin_s <= second < one.end_s)
+        return _PLACES.get(stay.doing, Place.ROOMS)
 
     def step(self, now: datetime) -> list[Reading]:
         """What the devices notice now. The first step tells the state that they find."""
@@ -108,18 +96,3 @@ class Resident:
         if self._place is Place.BED:
             readings.append(Reading("bed", now, ReadingType.BED, True))
         return readings
-
-    def _day(self, day: date) -> _Day:
-        chance = random.Random(f"{self._seed}/{day}")
-        morning, afternoon = chance.randrange(9 * 60, 10 * 60), chance.randrange(15 * 60 + 30, 17 * 60)
-        nights = sorted(chance.randrange(60, 5 * 60) for _ in range(chance.choice((1, 1, 2))))
-        return _Day(
-            up=chance.randrange(6 * 60 + 15, 7 * 60 + 30),
-            to_bed=chance.randrange(20 * 60 + 30, 22 * 60),
-            outings=((morning, morning + 60), (afternoon, afternoon + 40)),
-            night_visits=tuple((minute, minute + 7) for minute in nights),
-        )
-
-
-def _minute(moment: time) -> int:
-    return moment.hour * 60 + moment.minute
