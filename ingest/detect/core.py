@@ -15,7 +15,7 @@ A `Step` says everything anew: a state or due time that it does not repeat is go
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Protocol, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -128,6 +128,17 @@ class Clearing(msgspec.Struct, frozen=True):
     device_id: str | None = None
     resident_id: UUID | None = None
     per_device: bool = False
+
+
+def next_round(home: Home, at: datetime, period: timedelta) -> datetime:
+    """The next moment after `at` of a round that comes every `period`, for a detector that need not be woken.
+
+    Detectors with the same period share it, and every home has its own, so that not all homes are due at once.
+    """
+    length = period.total_seconds()
+    phase = home.id.int % int(length)
+    passed = (at.timestamp() - phase) // length
+    return datetime.fromtimestamp(phase + (passed + 1) * length, at.tzinfo)
 
 
 StateT = TypeVar("StateT", bound=msgspec.Struct)
