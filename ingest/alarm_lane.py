@@ -5,9 +5,11 @@ is closed; everything is remembered in the inbox, and every object of every mess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 import msgspec
+from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, lifecycle
@@ -27,6 +29,12 @@ from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
 from ingest.store import Lately, Signs
 from ingest.who import DeviceFacts, GatewayFacts, Who
+
+TAKEN_IN = Counter(
+    "carebed_alarm_messages",
+    "Messages of the alarm lane that were taken in, by the status of their receipt",
+    ["status"],
+)
 
 
 class ReceiptAnswer(msgspec.Struct, eq=False):
@@ -78,7 +86,7 @@ class AlarmLane:
         await watermark.move(conn, "alarm", batch.stamps)
         await book.finish(conn, now, cases.values(), self._channels)
         answers: list[Answer] = [*map(_answer, entries), *(answer for one in rejected for answer in _refusal(one))]
-        return Outcome(answers=answers, rejected=rejected, remember=[signs.committed])
+        return Outcome(answers=answers, rejected=rejected, remember=[signs.committed, partial(_count, entries)])
 
     def start_over(self) -> None:
         """A transaction failed: look the senders up again."""
@@ -207,6 +215,11 @@ def key_of(item: Item, kind: str) -> str:
 def actor_of(item: Item) -> Actor:
     device = GATEWAY_ITSELF if item.sender.topic.device == GATEWAY_ITSELF else item.sender.device_id
     return Actor("device", f"{item.sender.topic.gateway}/{device}", "mqtt")
+
+
+def _count(entries: Sequence[Entry]) -> None:
+    for entry in entries:
+        TAKEN_IN.labels(str(entry.status)).inc()
 
 
 def _answer(entry: Entry) -> ReceiptAnswer:

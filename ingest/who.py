@@ -19,7 +19,7 @@ log = get_logger()
 
 CHANNEL = "carebed_registry"
 #: Senders in memory: a city's worth that is busy at a time, at 1 KB each. With more of them all are looked up anew.
-_KEPT = 90_000
+_KEPT = 60_000
 #: Looks per batch while the registry keeps changing; what the last one finds is used for that batch alone.
 _LOOKS = 5
 

@@ -12,7 +12,7 @@ from small_district import Pipeline, ago, message
 
 from alerts.alarm import alarm
 from gateway.wire import Status
-from ingest.alarm_lane import AlarmLane
+from ingest.alarm_lane import TAKEN_IN, AlarmLane
 from ingest.mqtt import Incoming
 from ingest.reading_lane import ReadingLane
 from ingest.silence import InactivityHandler, OfflineHandler
@@ -153,3 +153,14 @@ async def test_clocks_that_are_wrong_by_years_stop_nobody_and_are_no_news(pipeli
     assert await pipeline.rows("SELECT activity_at FROM home_state WHERE lane = 'reading'") == [before]
     (alarm_row,) = await pipeline.rows("SELECT late, repeats, happened_at <= raised_at AS past FROM alarm")
     assert (alarm_row.repeats, alarm_row.past) == (1, True)
+
+
+async def test_what_is_taken_in_is_counted_by_its_receipt(pipeline: Pipeline) -> None:
+    """A device that sends again and again shows in the figures, before anybody looks for it in the database."""
+    await pipeline.simple_home()
+    before = {status: TAKEN_IN.labels(status)._value.get() for status in ("accepted", "duplicate")}
+    call = pipeline.incoming(message("sos"))
+    for _ in range(3):
+        await pipeline.alarm(call)
+    counted = {status: TAKEN_IN.labels(status)._value.get() - before[status] for status in before}
+    assert counted == {"accepted": 1, "duplicate": 2}
