@@ -16,3 +16,9 @@ def detectors() -> tuple[Detector[Any, Any], ...]:
                for one in pkgutil.iter_modules(ingest.detect.__path__)]  # fmt: skip
     found = [module.DETECTOR for module in modules if hasattr(module, "DETECTOR")]
     return tuple(sorted(found, key=lambda one: str(one.name)))
+
+
+def folded_detectors() -> tuple[Detector[Any, Any], ...]:
+    """Those that live are shown a home's readings as they come. The others have a deadline kind of their own
+    (`own_deadline`) and a cheaper way to judge the same; replay and evaluation run all of them."""
+    return tuple(one for one in detectors() if not getattr(one, "own_deadline", False))
