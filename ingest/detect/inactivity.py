@@ -157,7 +157,7 @@ class Inactivity:
 
     name = NAME
     own_deadline = True
-    events = TYPES
+    events: frozenset[str] = TYPES
     wakes: frozenset[str] = frozenset()
     parameters = InactivityParameters
     state = InactivityState

@@ -19,7 +19,7 @@ from ingest.detect.activity import Last, is_compared, judge_change, may_be_activ
 from ingest.detect.core import Device, Event, Home
 
 #: What may show that somebody is at home and awake.
-TYPES = frozenset(
+TYPES: frozenset[str] = frozenset(
     {
         ReadingType.MOTION, ReadingType.PRESENCE, ReadingType.DOOR, ReadingType.BED, ReadingType.WATER,
         ReadingType.POWER, ReadingType.STEPS, AlarmType.CHECK_IN,
