@@ -5,6 +5,7 @@ is `alerts.lifecycle`; its history is `alerts.event`.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -44,19 +45,63 @@ class Outcome(StrEnum):
     HANDED_TO_120 = "handed_to_120"
 
 
-#: Every kind of alarm and its priority (docs/protocol.md).
-PRIORITY_OF: dict[str, Priority] = {
-    "sos": Priority.LIFE_CRITICAL,
-    "fall": Priority.LIFE_CRITICAL,
-    "smoke": Priority.LIFE_CRITICAL,
-    "gas": Priority.LIFE_CRITICAL,
-    "assist": Priority.URGENT,
-    "doorbell": Priority.URGENT,
-    "leak": Priority.URGENT,
-    "inactivity": Priority.URGENT,
-    "lag": Priority.URGENT,
-    "offline": Priority.WORK_ORDER,
+class Closing(StrEnum):
+    """How an alarm ends when what it was raised for is over: by itself as long as nobody has taken it, or only by a
+    person, who then finds a remark."""
+
+    BY_ITSELF = "by_itself"
+    BY_PERSON = "by_person"
+
+
+class Kind(NamedTuple):
+    """What holds for all alarms of a kind."""
+
+    priority: Priority
+    closing: Closing
+
+
+_PERSON_CRITICAL = Kind(Priority.LIFE_CRITICAL, Closing.BY_PERSON)
+_PERSON_URGENT = Kind(Priority.URGENT, Closing.BY_PERSON)
+_URGENT = Kind(Priority.URGENT, Closing.BY_ITSELF)
+_WORK_ORDER = Kind(Priority.WORK_ORDER, Closing.BY_ITSELF)
+
+#: Every kind of alarm (docs/protocol.md). Where somebody may have come to harm only a person closes: that the sensor is
+#: content again does not say that he is well.
+KINDS: dict[str, Kind] = {
+    "sos": _PERSON_CRITICAL,
+    "fall": _PERSON_CRITICAL,
+    "smoke": _PERSON_CRITICAL,
+    "gas": _PERSON_CRITICAL,
+    "assist": _PERSON_URGENT,
+    "doorbell": _PERSON_URGENT,
+    "leak": _PERSON_URGENT,
+    "inactivity": _PERSON_URGENT,
+    "vital_signs": _PERSON_URGENT,
+    "zone": _PERSON_URGENT,
+    "bed": _PERSON_URGENT,
+    "check_in": _PERSON_URGENT,
+    "door": _URGENT,
+    "water": _URGENT,
+    "lag": _URGENT,
+    "offline": _WORK_ORDER,
+    "battery": _WORK_ORDER,
+    "tamper": Kind(Priority.WORK_ORDER, Closing.BY_PERSON),
+    "clock": _WORK_ORDER,
+    "sensor": _WORK_ORDER,
+    "mains": _WORK_ORDER,
+    "not_worn": _WORK_ORDER,
+    "vital_trend": _WORK_ORDER,
+    "alarm_load": _WORK_ORDER,
 }
+
+#: A kind that is not in the table, of a device that is newer than we are: somebody looks at it.
+UNKNOWN_KIND = _PERSON_URGENT
+
+
+def kind_of(name: str) -> Kind:
+    """What holds for alarms of this kind."""
+    return KINDS.get(name, UNKNOWN_KIND)
+
 
 #: Sort key of the board: most urgent first.
 PRIORITY_RANK = {priority: rank for rank, priority in enumerate(Priority)}

@@ -3,11 +3,13 @@
 Every function either changes the case and logs it, or raises `Refused` with a sentence; the caller logs the refusal.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from alerts.alarm import Outcome, State
-from alerts.case import Actor, Answer, Case
+from alerts.alarm import Closing, Outcome, State, kind_of
+from alerts.case import ENGINE, Actor, Answer, Case
 from alerts.response import ResponseState
 
 #: A closed alarm may be reopened for this long; afterwards a new one is raised by hand.
@@ -187,6 +189,23 @@ def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None
     _close(case, State.CANCELLED, now)
     case.log("cancelled", now, actor, device_time=happened_at)
     case.tell("cancelled", case.everybody())
+    return True
+
+
+def clear(case: Case, now: datetime, happened_at: datetime, why: Mapping[str, Any]) -> bool:
+    """What the alarm was raised for is over. Closes it as `cancelled` where its kind ends by itself and nobody has
+    taken it; otherwise it is a remark for people to judge, and whoever holds it is told.
+
+    `why`: what shows it, as in an alarm's reason. True when the alarm was closed by it.
+    """
+    _need_open(case)
+    if case.taken or kind_of(case.kind).closing is Closing.BY_PERSON:
+        case.log("cleared_remark", now, ENGINE, device_time=happened_at, why=why)
+        case.tell("cleared_remark", [case.owner_staff_id] if case.owner_staff_id else [])
+        return False
+    _close(case, State.CANCELLED, now)
+    case.log("cleared", now, ENGINE, device_time=happened_at, why=why)
+    case.tell("cleared", case.everybody())
     return True
 
 

@@ -10,8 +10,10 @@ from carebed.engine import Engine, Handler
 from carebed.health import serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
+from ingest.detection import DetectHandler
 from ingest.metrics import WatermarkMetrics
-from ingest.silence import InactivityHandler, LagHandler, OfflineHandler, arm_lag_watch
+from ingest.silence import InactivityHandler, LagHandler, OfflineHandler, arm_watches
+from ingest.waking import WakeHandler
 
 
 async def run(settings: Settings) -> None:
@@ -24,10 +26,12 @@ async def run(settings: Settings) -> None:
         "inactivity": InactivityHandler(through),
         "offline": OfflineHandler(through),
         "lag": LagHandler(through),
+        "wake": WakeHandler(),
+        "detect": DetectHandler(through),
     }
     engine = Engine(database, handlers, process="alerts")
     tasks = engine.tasks()
-    tasks["lag-watch"] = arm_lag_watch(database)
+    tasks["watches"] = arm_watches(database)
     tasks["overdue-watch"] = lag.run()
     # Here as well as in ingest: how far it is behind must also be seen when it is dead.
     watermarks = WatermarkMetrics(database)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, people
-from alerts.alarm import PRIORITY_OF, PRIORITY_RANK, Priority
+from alerts.alarm import PRIORITY_RANK, Priority, kind_of
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor, Case
 from alerts.lifecycle import repeat
@@ -66,9 +66,11 @@ class Raise:
     priority: Priority | None = None
 
 
-def merge_key(home_id: UUID, resident_id: UUID | None, kind: str) -> str:
-    """Signals of one kind from one person are one alarm; two people of a household are two."""
-    return f"home:{home_id}:{resident_id or '-'}:{kind}"
+def merge_key(home_id: UUID, resident_id: UUID | None, kind: str, device_id: str | None = None) -> str:
+    """Signals of one kind from one person are one alarm; two people of a household are two. `device_id`: where two
+    devices are two as well."""
+    key = f"home:{home_id}:{resident_id or '-'}:{kind}"
+    return key if device_id is None else f"{key}:{device_id}"
 
 
 @dataclass(slots=True)
@@ -201,7 +203,7 @@ async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise)
 
 
 def _open(signal: Raise, now: datetime, ladders: Ladders) -> Case:
-    priority = signal.priority or PRIORITY_OF.get(signal.kind, Priority.URGENT)
+    priority = signal.priority or kind_of(signal.kind).priority
     case = Case(
         id=new_id(),
         kind=signal.kind,

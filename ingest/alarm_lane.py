@@ -21,6 +21,7 @@ from gateway.payload import decode
 from gateway.receipt import Receipt, Status
 from gateway.topics import GATEWAY_ITSELF, BadTopic, parse_topic
 from ingest import watermark
+from ingest.detect.catalogue import wakes as all_wakes
 from ingest.detect.signals import CALLS, late_s, read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import Item, sort_batch, stranger
@@ -28,6 +29,7 @@ from ingest.mqtt import Incoming, Session
 from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
 from ingest.store import Lately, Signs
+from ingest.waking import wake_at_once
 from ingest.who import DeviceFacts, GatewayFacts, Who
 
 TAKEN_IN = Counter(
@@ -62,10 +64,11 @@ class AlarmLane:
 
     lane = Lane.ALARM
 
-    def __init__(self, who: Who, channels: Sequence[str]) -> None:
+    def __init__(self, who: Who, channels: Sequence[str], *, wakes: frozenset[str] | None = None) -> None:
         self._who = who
         self._channels = channels
         self._lately = Lately()
+        self._wakes = all_wakes() if wakes is None else wakes
 
     async def process(
         self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], turn: Turn | None = None
@@ -83,6 +86,7 @@ class AlarmLane:
         await settle(conn, entries)
         signs = self._signs(now, batch.items)
         await signs.keep(conn, "alarm", now)
+        await wake_at_once(conn, now, self._woken(fresh))
         await watermark.move(conn, "alarm", batch.stamps)
         await book.finish(conn, now, cases.values(), self._channels)
         answers: list[Answer] = [*map(_answer, entries), *(answer for one in rejected for answer in _refusal(one))]
@@ -129,6 +133,12 @@ class AlarmLane:
             if case is not None and case.open:
                 entry.alarm_id = case.id
                 lifecycle.cancel(case, now, actor_of(entry.item), entry.item.message.time)
+
+    def _woken(self, fresh: list[Entry]) -> set[UUID]:
+        """The homes whose detectors must see one of these messages."""
+        items = [entry.item for entry in fresh if entry.item.message.type in self._wakes]
+        homes = {facts_of(item).place.home_id for item in items}
+        return {one for one in homes if one is not None}
 
     def _signs(self, now: datetime, items: Sequence[Item]) -> Signs:
         """Repeats are signs of life as well; of activity they tell nothing new."""

@@ -30,6 +30,7 @@ inbox = Table(
     instant("received_at", required=True),
     refers("alarm_id", "alarm.id", required=False),
     Index("ix_inbox_received_at", "received_at"),
+    Index("ix_inbox_check_in", "device_id", "happened_at", postgresql_where=text("type = 'check_in'")),
 )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from gateway.lanes import Lane
 from gateway.message import Value
 from ingest import watermark
 from ingest.detect.activity import Last, is_compared, judge_change, may_be_activity
+from ingest.detect.catalogue import wakes as all_wakes
 from ingest.flood import FloodGuard, Verdict
 from ingest.flood_store import FloodLog, put_floods_aside
 from ingest.item import Item, sort_batch, stranger, too_old
@@ -19,7 +20,8 @@ from ingest.outcome import Answer, Outcome, Turn
 from ingest.quarantine import Rejected, put_aside
 from ingest.reading_store import ReadingStore, Row
 from ingest.store import Lately, Signs
-from ingest.who import Who
+from ingest.waking import Brought, Waking
+from ingest.who import Sender, Who
 
 # The newest values of states and counters, asked once per device after a start.
 _LAST_VALUES = text("""
@@ -45,16 +47,20 @@ class ReadingLane:
     lane = Lane.READING
 
     def __init__(
-        self, who: Who, kept: timedelta | None = None, guard: FloodGuard | None = None, *, alive: bool = True
-    ) -> None:
+        self, who: Who, kept: timedelta | None = None, guard: FloodGuard | None = None, *, alive: bool = True,
+        wakes: frozenset[str] | None = None,
+    ) -> None:  # fmt: skip
         """`kept`: how long readings are kept; older ones are put aside. None: for ever. `guard`: cuts off what a
-        gateway sends too much. `alive`: False where what comes tells nothing of today (a replay)."""
+        gateway sends too much. `alive`: False where what comes tells nothing of today (a replay). `wakes`: what
+        detectors must see within seconds; None: as they say."""
         self._alive = alive
         self._who = who
         self._kept = kept
         self._guard = guard
         self._lasts: Lasts = {}
         self._lately = Lately()
+        self._waking = Waking()
+        self._wakes = all_wakes() if wakes is None else wakes
         self._readings = ReadingStore()
         self._floods = FloodLog()
 
@@ -66,18 +72,21 @@ class ReadingLane:
         verdict = Verdict(messages) if self._guard is None else await self._guard.judge(conn, messages)
         batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
         lasts = await self._learn_values(conn, now, batch.items)
-        rows, unstorable, signs = self._read(batch.items, now, lasts)
+        rows, unstorable, signs, brought = self._read(batch.items, now, lasts)
         rejected = [*batch.rejected, *unstorable]
         if turn is not None:
             await turn()
         await put_aside(conn, now, rejected)
         stored = await self._readings.store(conn, now, rows)
+        new: list[Sender] = []
         if self._alive:
             await signs.keep(conn, "reading", now)
+            new = await self._waking.wake(conn, now, brought)
         not_kept = await put_floods_aside(conn, now, verdict.floods)
         await watermark.move(conn, "reading", batch.stamps)
         remember: list[Callable[[], None]] = [
             signs.committed,
+            partial(self._waking.committed, now, brought, new, batch.stamps),
             partial(self._floods.committed, now, verdict.floods, not_kept),
         ]
         if self._guard is not None:
@@ -93,10 +102,15 @@ class ReadingLane:
         """Nobody waits for an answer."""
         return []
 
-    def _read(self, items: Sequence[Item], now: datetime, lasts: Lasts) -> tuple[list[Row], list[Rejected], Signs]:
-        """Rows to store, what to put aside (unknown senders, older than what is kept), and who is alive. With
-        `sort_batch` the hot path: each line of the loop is run for every message of a backlog."""
+    def _read(
+        self, items: Sequence[Item], now: datetime, lasts: Lasts
+    ) -> tuple[list[Row], list[Rejected], Signs, Brought]:
+        """Rows to store, what to put aside (unknown senders, older than what is kept), who is alive, and who said
+        something that detectors must see. With `sort_batch` the hot path: each line of the loop is run for every
+        message of a backlog."""
         rows: list[Row] = []
+        brought: Brought = {}
+        wakes = self._wakes
         unstorable: list[Rejected] = []
         oldest = _EVER if self._kept is None else now - self._kept
         lately = self._lately.at(now)
@@ -114,11 +128,13 @@ class ReadingLane:
             if time is not None and time < oldest:
                 unstorable.append(too_old(item))
                 continue
+            if kind in wakes:
+                brought[sender] = item.incoming.session
             if _is_activity(lasts, device.id, kind, value, time or now):
                 signs.active(device, time or now, now)
             number, words = (None, value) if isinstance(value, str) else (value, None)
             rows.append((time, device.id, message.id, kind, number, words, message.unit, message.data or None, now))
-        return rows, unstorable, signs
+        return rows, unstorable, signs, brought
 
     async def _learn_values(self, conn: AsyncConnection, now: datetime, items: Sequence[Item]) -> Lasts:
         """What states and counters said last, looked up where it is not known yet."""

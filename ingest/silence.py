@@ -209,16 +209,17 @@ class LagHandler:
         await book.finish(conn, now, cases, self._channels)
 
 
-async def arm_lag_watch(database: Database) -> None:
-    """Arm the watch once and stay; a named task of the alerts process. A database that is away is waited for: to
+async def arm_watches(database: Database) -> None:
+    """Arm what must always be armed once and stay: the watch over the pipeline, and the look who was woken
+    (`ingest.waking`). A named task of the alerts process. A database that is away is waited for: to
     end the process would keep escalation waiting longer than the database does."""
     while True:
         try:
             async with database.transaction() as conn:
                 now = await clock_now(conn)
-                await arm(conn, [Arm("lag", "", now, data={"since": now.isoformat()})], wake=True)
+                await arm(conn, [Arm("lag", "", now, data={"since": now.isoformat()}), Arm("wake", "", now)], wake=True)
         except (SQLAlchemyError, LostConnection, OSError) as error:
-            log.warning("lag_watch_not_armed", error=type(error).__name__)
+            log.warning("watches_not_armed", error=type(error).__name__)
             await asyncio.sleep(_ARM_AGAIN_S)
         else:
             break

@@ -17,6 +17,8 @@ device_state = Table(
     Column("device_id", ForeignKey("device.id"), primary_key=True),
     Column("lane", Text, CheckConstraint(_LANES, name="lane"), primary_key=True),
     instant("seen_at", required=True),
+    instant("silent_from", comment="its last sign of life before its last silence of more than a minute"),
+    instant("back_at", comment="the end of that silence"),
 )
 
 home_state = Table(

@@ -18,7 +18,11 @@ _SEEN = text("""
     WITH seen AS (
         INSERT INTO device_state (device_id, lane, seen_at)
         SELECT id, :lane, :now FROM unnest(CAST(:devices AS text[])) AS id ORDER BY id
-        ON CONFLICT (device_id, lane) DO UPDATE SET seen_at = greatest(device_state.seen_at, EXCLUDED.seen_at)
+        ON CONFLICT (device_id, lane) DO UPDATE SET seen_at = greatest(device_state.seen_at, EXCLUDED.seen_at),
+            silent_from = CASE WHEN EXCLUDED.seen_at - device_state.seen_at > interval '1 minute'
+                THEN device_state.seen_at ELSE device_state.silent_from END,
+            back_at = CASE WHEN EXCLUDED.seen_at - device_state.seen_at > interval '1 minute'
+                THEN EXCLUDED.seen_at ELSE device_state.back_at END
         RETURNING device_id
     )
     SELECT device_id FROM seen
@@ -27,8 +31,17 @@ _SEEN = text("""
 
 # The same for devices that are known to be watched: half the work.
 _SEEN_AGAIN = text("""
-    UPDATE device_state SET seen_at = :now FROM unnest(CAST(:devices AS text[])) AS again (id)
+    UPDATE device_state SET seen_at = :now,
+        silent_from = CASE WHEN :now - seen_at > interval '1 minute' THEN seen_at ELSE silent_from END,
+        back_at = CASE WHEN :now - seen_at > interval '1 minute' THEN :now ELSE back_at END
+    FROM unnest(CAST(:devices AS text[])) AS again (id)
     WHERE device_id = again.id AND lane = :lane AND seen_at < :now
+""")
+
+# Homes at which detectors have never looked, and so cannot miss what never happens.
+_UNSEEN = text("""
+    SELECT home FROM unnest(CAST(:homes AS text[])) AS home
+    WHERE NOT EXISTS (SELECT FROM deadline WHERE kind = 'detect' AND subject = home)
 """)
 
 # Newest activity per home, never back; returns the homes whose stillness nobody watches yet.
@@ -131,9 +144,12 @@ class Signs:
             return []
         rows = await conn.execute(_SEEN, {"lane": lane, "now": now, "devices": text_array(new)})
         unwatched = [self._devices[device_id] for device_id in rows.scalars()]
+        homes = {str(self._devices[one].place.home_id) for one in new if self._devices[one].place.home_id is not None}
+        unseen = await conn.execute(_UNSEEN, {"homes": text_array(sorted(homes))})
         return [
-            Arm("offline", facts.id, now + timedelta(seconds=facts.heartbeat_s * facts.missed_beats))
-            for facts in unwatched if facts.heartbeat_s is not None
+            *(Arm("offline", facts.id, now + timedelta(seconds=facts.heartbeat_s * facts.missed_beats))
+              for facts in unwatched if facts.heartbeat_s is not None),
+            *(Arm("detect", home, now) for home in unseen.scalars()),
         ]  # fmt: skip
 
     async def _keep_active(self, conn: AsyncConnection, lane: str, now: datetime) -> list[Arm]:

@@ -85,6 +85,17 @@ _GIVEN_NAMES = (
 
 
 @dataclass(frozen=True, slots=True)
+class DemoDevice:
+    """`worn`: by the resident. `room`: as in the registry; None: it is carried about, or nobody cares."""
+
+    id: str
+    kind: str
+    worn: bool = False
+    heartbeat_s: int | None = None
+    room: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DemoHome:
     """One simulated home: its place, its resident, and its gateway with the devices behind it."""
 
@@ -98,16 +109,16 @@ class DemoHome:
     bed: str
 
     @property
-    def devices(self) -> tuple[tuple[str, str, bool, int | None], ...]:
-        """(id, kind, worn by the resident, heartbeat in s); the gateway itself comes last."""
+    def devices(self) -> tuple[DemoDevice, ...]:
+        """What stands in it; the gateway itself comes last."""
         stem = self.gateway.replace("gw-", "h", 1)
         return (
-            (f"{stem}-button", "button", False, None),
-            (f"{stem}-motion", "motion", False, None),
-            (f"{stem}-door", "door", False, None),
-            (f"{stem}-bed", "bed", False, None),
-            (f"{stem}-band", "wristband", True, 60),
-            (self.gateway, "gateway", False, GATEWAY_HEARTBEAT_S),
+            DemoDevice(f"{stem}-button", "button", room="living_room"),
+            DemoDevice(f"{stem}-motion", "motion", room="living_room"),
+            DemoDevice(f"{stem}-door", "door", room="entrance"),
+            DemoDevice(f"{stem}-bed", "bed", room="bedroom"),
+            DemoDevice(f"{stem}-band", "wristband", worn=True, heartbeat_s=60),
+            DemoDevice(self.gateway, "gateway", heartbeat_s=GATEWAY_HEARTBEAT_S),
         )
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, 
 
 from carebed.columns import instant, label, recorded, refers
 from carebed.database import metadata
+from registry.room import ROOMS
 
 #: Beats that must be missed in a row before a device counts as offline (EN 50136: judged from several missed beats).
 MISSED_BEATS = 4
@@ -39,6 +40,12 @@ device = Table(
     refers("resident_id", "resident.id", required=False),
     label("kind"),
     label("name", required=False),
+    Column(
+        "room",
+        Text,
+        CheckConstraint("room IN ('" + "', '".join(ROOMS) + "')", name="room"),
+        comment="where it is; null: nobody has said",
+    ),
     Column(
         "heartbeat_s",
         Integer,

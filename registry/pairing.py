@@ -17,6 +17,7 @@ from carebed.embedded.broker_config import RESERVED_PREFIXES
 from carebed.embedded.broker_users import password_hash
 from carebed.errors import CarebedError
 from gateway.topics import GATEWAY_ITSELF, is_device_id, is_gateway_id
+from registry.room import ROOMS
 
 #: NOTIFY channel of every change to gateways and devices; the payload is the gateway's id.
 CHANNEL = "carebed_registry"
@@ -46,11 +47,11 @@ _MOVE_DEVICES = text("""
 
 # Only devices of this gateway are changed; the row count tells who stands elsewhere, even in a race.
 _PUT_DEVICE = text("""
-    INSERT INTO device (id, gateway_id, home_id, resident_id, kind, name, heartbeat_s)
-    VALUES (:id, :gateway_id, :home_id, :resident_id, :kind, :name, :heartbeat_s)
+    INSERT INTO device (id, gateway_id, home_id, resident_id, kind, name, heartbeat_s, room)
+    VALUES (:id, :gateway_id, :home_id, :resident_id, :kind, :name, :heartbeat_s, :room)
     ON CONFLICT (id) DO UPDATE SET gateway_id = EXCLUDED.gateway_id, home_id = EXCLUDED.home_id,
         resident_id = EXCLUDED.resident_id, kind = EXCLUDED.kind, name = EXCLUDED.name,
-        heartbeat_s = EXCLUDED.heartbeat_s
+        heartbeat_s = EXCLUDED.heartbeat_s, room = EXCLUDED.room
     WHERE (device.gateway_id = EXCLUDED.gateway_id OR :move) AND device.id <> device.gateway_id
 """)
 
@@ -73,6 +74,7 @@ class NewDevice:
     """A device to pair. `home_id`: only behind a hosted gateway; elsewhere the gateway's home counts.
 
     `heartbeat_s`: expected seconds between signs of life (10 to 86,400); None: nobody judges its silence.
+    `room`: where it is (`registry.room.ROOMS`); None: nobody has said.
     """
 
     id: str
@@ -81,6 +83,7 @@ class NewDevice:
     home_id: UUID | None = None
     name: str | None = None
     heartbeat_s: int | None = None
+    room: str | None = None
 
 
 def check_gateway_id(gateway_id: str) -> None:
@@ -149,6 +152,8 @@ async def pair_devices(
     left = (await conn.execute(_ELSEWHERE, names)).scalars().all() if move else []
     for device in sorted(devices, key=lambda one: one.id):
         check_device_id(device.id)
+        if device.room is not None and device.room not in ROOMS:
+            raise PairingError(f"{device.room!r} is no room: use one of {', '.join(ROOMS)}.")
         home_id = device.home_id if gateway.hosted else gateway.home_id
         if device.resident_id is not None:
             lives = {"id": device.resident_id, "home_id": home_id}
@@ -180,5 +185,6 @@ def _row(gateway_id: str, home_id: UUID | None, device: NewDevice, *, move: bool
         "kind": device.kind,
         "name": device.name,
         "heartbeat_s": device.heartbeat_s,
+        "room": device.room,
         "move": move,
     }

@@ -167,11 +167,19 @@ def _put_homes(
     )
     _copy(
         conn,
-        "device (id, gateway_id, home_id, resident_id, kind, heartbeat_s)",
+        "device (id, gateway_id, home_id, resident_id, kind, heartbeat_s, room)",
         (
-            (device, home.gateway, ids[home.gateway][0], ids[home.gateway][1] if worn else None, kind, heartbeat_s)
+            (
+                one.id,
+                home.gateway,
+                ids[home.gateway][0],
+                ids[home.gateway][1] if one.worn else None,
+                one.kind,
+                one.heartbeat_s,
+                one.room,
+            )
             for home in homes
-            for device, kind, worn, heartbeat_s in home.devices
+            for one in home.devices
         ),
     )
 

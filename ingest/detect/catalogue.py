@@ -22,3 +22,9 @@ def folded_detectors() -> tuple[Detector[Any, Any], ...]:
     """Those that live are shown a home's readings as they come. The others have a deadline kind of their own
     (`own_deadline`) and a cheaper way to judge the same; replay and evaluation run all of them."""
     return tuple(one for one in detectors() if not getattr(one, "own_deadline", False))
+
+
+@cache
+def wakes() -> frozenset[str]:
+    """The types of message that some detector must see within seconds."""
+    return frozenset(kind for one in folded_detectors() for kind in one.wakes)

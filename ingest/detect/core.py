@@ -24,12 +24,10 @@ import msgspec
 
 from gateway.message import Value
 
-#: Where a device is, as far as detectors care (`device.room`): a door at the entrance is the way out.
-ROOMS = ("entrance", "bedroom", "living_room", "kitchen", "bathroom", "toilet", "hall", "other")
-
 
 class Device(msgspec.Struct, frozen=True):
-    """A device of the home. `kind` and `room` as in the registry; `resident_id`: whose it is, None for the home's."""
+    """A device of the home. `kind` and `room` (`registry.room.ROOMS`) as in the registry; `resident_id`: whose it is,
+    None for the home's."""
 
     id: str
     kind: str

@@ -1,9 +1,11 @@
-"""Judging silence: a home without activity, a device without a sign of life. Pure functions.
+"""Judging silence: a home without activity, a device without a sign of life, and up to when a home is known at all.
+Pure functions.
 
 Silence is judged only up to the watermark, the time up to which everything that was published has been committed; and
 after a gap in the pipeline only when gateways have had time to come back and send what they kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -48,10 +50,49 @@ def judge_inactivity(
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """The gateway behind which a device stands: when it was heard from last, and how long it may be silent."""
+    """The gateway behind which a device stands: when it was heard from last, and how long it may be silent.
+
+    `silent_from`, `back_at`: its last silence of more than a minute, if there was one.
+    """
 
     seen_at: datetime
     allowed: timedelta
+    silent_from: datetime | None = None
+    back_at: datetime | None = None
+
+    def settles_at(self) -> datetime | None:
+        """Until when it may still be sending what it kept while it was away; None where it was not away."""
+        if self.back_at is None or self.silent_from is None or self.back_at - self.silent_from <= self.allowed:
+            return None
+        return self.back_at + SETTLE
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`until`: nothing that happened in the home before it is still unknown; None: nobody can say. `again_at`: when
+    more may be known."""
+
+    until: datetime | None
+    again_at: datetime
+
+
+def judge_known(now: datetime, pipeline: Pipeline, links: Sequence[Link], wait: timedelta) -> Known:
+    """Up to when is it known what happened in a home?
+
+    Not beyond the watermark, and not beyond when its gateways were heard: one that is silent may be keeping what
+    happens now. After a gap of the pipeline or of a gateway, not before what was kept has had time to come.
+    `links`: the home's gateways whose silence is judged.
+    """
+    if pipeline.watermark is None:
+        return Known(None, now + wait)
+    settles = [one for one in (link.settles_at() for link in links) if one is not None]
+    if pipeline.recovered_at is not None:
+        settles.append(pipeline.recovered_at + SETTLE)
+    settled_at = max(settles, default=now)
+    if settled_at > now:
+        return Known(None, settled_at)
+    until = min([now, pipeline.watermark, *(link.seen_at for link in links)])
+    return Known(until, now + wait)
 
 
 def judge_offline(

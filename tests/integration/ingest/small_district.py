@@ -19,8 +19,11 @@ from carebed.deadline import Deadline
 from carebed.engine import Handler
 from gateway.wire import Lane, Receipt, decode_receipt, shard_of
 from ingest.alarm_lane import AlarmLane
+from ingest.detect.core import Detector
+from ingest.detection import DetectHandler
 from ingest.mqtt import Incoming, Intake, Session
 from ingest.reading_lane import ReadingLane
+from ingest.waking import WakeHandler
 from ingest.watermark import Stamp
 from ingest.who import Who
 from ingest.worker import Worker
@@ -167,6 +170,15 @@ class Pipeline:
             ]
             if lane in ("both", one):
                 await (self.alarm(*batch) if one == "alarm" else self.reading(*batch))
+
+    async def detect(self, *detectors: Detector[Any, Any]) -> None:
+        """All that these detectors (none named: those of the house) are to be shown and asked by now, as the engine
+        does it, with the watermarks as they are."""
+        handler = DetectHandler(detectors=detectors or None)
+        await self.run("INSERT INTO deadline (kind, subject, due_at) VALUES ('wake', '', carebed_now())"
+                       " ON CONFLICT (kind, subject) DO UPDATE SET due_at = carebed_now()")  # fmt: skip
+        await self.fire("wake", WakeHandler())
+        await self.fire("detect", handler)
 
     # What is due
 

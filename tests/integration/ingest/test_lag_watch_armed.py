@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from carebed.database import Database
 from carebed.embedded.ports import free_port
 from carebed.embedded.postgres import DatabaseUrls
-from ingest.silence import arm_lag_watch
+from ingest.silence import arm_watches
 from tests.chaos.line import Line
 
 _ARMED = "SELECT count(*) FROM deadline WHERE kind = 'lag'"
@@ -19,7 +19,7 @@ async def test_a_database_that_is_away_is_waited_for(urls: DatabaseUrls, databas
     line.refuses = True
     await line.open()
     away = Database(urls.engine.replace(f":{port}/", f":{line.port}/"), application="test", pool_size=1)
-    arming = asyncio.create_task(arm_lag_watch(away))
+    arming = asyncio.create_task(arm_watches(away))
     try:
         done, _ = await asyncio.wait({arming}, timeout=0.5)
         assert not done

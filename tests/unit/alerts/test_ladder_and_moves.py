@@ -4,7 +4,7 @@ import pytest
 from cases import BY_HAND, DESK, FIRST, ON_CALL, SECOND, STRANGER, THIRD, WEARER, after, called, logged, raised
 
 from alerts import ladder, lifecycle
-from alerts.alarm import PRIORITY_OF, Outcome, Priority, State
+from alerts.alarm import KINDS, Outcome, Priority, State
 from alerts.lifecycle import Refused
 from alerts.policy import DEFAULT_POLICY, PLATFORM_POLICY, WORK_ORDER_POLICY, Policy
 from alerts.response import ResponseState
@@ -100,7 +100,7 @@ def test_the_ladders_we_ship_always_have_somebody_to_tell_and_come_round(policy:
 
 
 def test_sos_fall_smoke_and_gas_are_life_critical() -> None:
-    critical = {kind for kind, priority in PRIORITY_OF.items() if priority is Priority.LIFE_CRITICAL}
+    critical = {kind for kind, one in KINDS.items() if one.priority is Priority.LIFE_CRITICAL}
     assert critical == {"sos", "fall", "smoke", "gas"}
 
 

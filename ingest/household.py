@@ -1,0 +1,133 @@
+"""What is known of homes when detectors look at them: the registry, absences, and how far the pipeline has come.
+
+Loaded anew for every batch of homes, in a few statements: what the registry says must hold at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, LiteralString
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from carebed.database import psycopg_of, text_array
+from carebed.logs import get_logger
+from gateway.topics import shard_of
+from ingest.detect.core import Absence, Device, Home
+from ingest.detect.silence import Link, Pipeline
+from ingest.parameters import Where
+
+log = get_logger()
+
+#: Absences that ended longer ago are no detector's business any more.
+_ABSENCES_KEPT = timedelta(days=40)
+
+_HOMES = """
+    SELECT home.id, home.station_id, home.area_code, area.time_zone,
+        ARRAY(SELECT resident.id FROM resident WHERE resident.home_id = home.id ORDER BY id)
+    FROM home JOIN area ON area.code = home.area_code WHERE home.id = ANY(%s::uuid[])
+"""
+
+# Devices with what is known of their gateways' signs of life; the reading lane carries these, as it does what is kept.
+_DEVICES = """
+    SELECT device.home_id, device.id, device.kind, device.room, device.resident_id, device.gateway_id,
+        device.heartbeat_s, device.missed_beats, device.created_at, gateway.revoked_at
+    FROM device JOIN gateway ON gateway.id = device.gateway_id WHERE device.home_id = ANY(%s::uuid[])
+"""
+
+_LINKS = """
+    SELECT device.id, device.heartbeat_s * device.missed_beats, state.seen_at, state.silent_from, state.back_at
+    FROM device JOIN device_state AS state ON state.device_id = device.id AND state.lane = 'reading'
+    WHERE device.id = ANY(%s::text[]) AND device.heartbeat_s IS NOT NULL
+"""
+
+_ABSENCES = """
+    SELECT home_id, begins_at, ends_at FROM absence
+    WHERE home_id = ANY(%s::uuid[]) AND ends_at > %s AND withdrawn_at IS NULL ORDER BY begins_at
+"""
+
+_LEARNED = "SELECT home_id, detector, found FROM learned WHERE home_id = ANY(%s::uuid[])"
+
+_WATERMARKS = "SELECT to_hex(shard_group::int), count(*), min(stamp), max(recovered_at) FROM watermark GROUP BY 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Household:
+    """A home as detectors see it, and what only we need to know of it."""
+
+    home: Home
+    where: Where
+    pipeline: Pipeline
+    links: tuple[Link, ...]
+
+    @property
+    def sole_resident(self) -> UUID | None:
+        """Whose alarms are the home's; None where several live there, or nobody."""
+        return self.home.residents[0] if len(self.home.residents) == 1 else None
+
+
+async def read_households(conn: AsyncConnection, now: datetime, homes: Iterable[UUID]) -> dict[UUID, Household]:
+    """These homes, as they are now; those that are no more are left out."""
+    raw = await psycopg_of(conn)
+
+    async def rows(statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
+        return await (await raw.execute(statement, values)).fetchall()
+
+    wanted = text_array(map(str, homes))
+    devices: dict[UUID, dict[str, Device]] = {}
+    gateways: dict[UUID, set[str]] = {}
+    for home_id, *facts in await rows(_DEVICES, wanted):
+        device = _device(facts)
+        devices.setdefault(home_id, {})[device.id] = device
+        if facts[-1] is None:
+            gateways.setdefault(home_id, set()).add(device.gateway_id)
+    known_gateways = text_array({one for some in gateways.values() for one in some})
+    links = {row[0]: _link(row) for row in await rows(_LINKS, known_gateways)}
+    pipelines = {row[0]: row[1:] for row in await rows(_WATERMARKS)}
+    absences: dict[UUID, list[Absence]] = {}
+    for home_id, begins_at, ends_at in await rows(_ABSENCES, wanted, now - _ABSENCES_KEPT):
+        absences.setdefault(home_id, []).append(Absence(begins_at, ends_at))
+    learned: dict[UUID, dict[str, Any]] = {}
+    for home_id, detector, found in await rows(_LEARNED, wanted):
+        learned.setdefault(home_id, {})[detector] = found
+    return {
+        home_id: Household(
+            Home(home_id, _zone(zone), devices.get(home_id, {}), tuple(residents), tuple(absences.get(home_id, ())),
+                 learned.get(home_id, {})),
+            Where(home_id, station_id, area_code),
+            _pipeline(pipelines, gateways.get(home_id, ())),
+            tuple(links[one] for one in gateways.get(home_id, ()) if one in links),
+        )
+        for home_id, station_id, area_code, zone, residents in await rows(_HOMES, wanted)
+    }  # fmt: skip
+
+
+def _device(facts: list[Any]) -> Device:
+    device_id, kind, room, resident_id, gateway_id, heartbeat_s, _, created_at, _ = facts
+    return Device(device_id, kind, room, resident_id, gateway_id, heartbeat_s, created_at)
+
+
+def _link(row: tuple[Any, ...]) -> Link:
+    _, allowed_s, seen_at, silent_from, back_at = row
+    return Link(seen_at, timedelta(seconds=allowed_s), silent_from, back_at)
+
+
+def _pipeline(watermarks: Mapping[str, tuple[Any, ...]], gateways: Iterable[str]) -> Pipeline:
+    """The least of all groups, in both lanes, that the home's devices use. No gateway: nothing can come."""
+    groups = [watermarks.get(group) for group in {shard_of(gateway)[0] for gateway in gateways}]
+    if not groups or any(one is None or one[0] < 2 for one in groups):
+        return Pipeline(None, None)
+    known = [one for one in groups if one is not None]
+    return Pipeline(min(one[1] for one in known), max(one[2] for one in known))
+
+
+@lru_cache
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        log.error("time_zone_unknown", time_zone=name)
+        return ZoneInfo("UTC")
