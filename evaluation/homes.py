@@ -20,7 +20,7 @@ from ingest.detect.inactivity import InactivityParameters
 from ingest.detect.rhythm import ALL, Rhythm
 
 _SEED = 4
-_PER_DAY = 120
+_PER_DAY = 60
 _GRID = timedelta(minutes=15)
 _LONGEST_SPAN = timedelta(hours=24)
 _DEFAULT = InactivityParameters()

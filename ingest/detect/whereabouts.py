@@ -34,9 +34,11 @@ _BODY = frozenset({ReadingType.BED, ReadingType.PRESENCE})
 _CARRIED = frozenset({ReadingType.STEPS, AlarmType.CHECK_IN})
 #: A hall sensor sees who leaves for about so long after the door.
 _LEAVING = timedelta(seconds=60)
-#: Noticed by two devices within this span, or so often by one: somebody is at home.
+#: Noticed by two devices within this span, or so often by one, or thrice in an hour, so far apart: he is at home.
 _BACK_WITHIN = timedelta(minutes=10)
 _BACK_EVENTS = 4
+_STAYS_WITHIN = timedelta(hours=1)
+_STAYS_TIMES = 3
 
 
 class Whereabouts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,7 +109,17 @@ def _left(
         return None, ()
     if event.at - before.left_at <= _LEAVING:
         return before.left_at, before.noticed
-    noticed = (*(one for one in before.noticed if event.at - one[0] <= _BACK_WITHIN), (event.at, device.id))
-    if len({device_id for _, device_id in noticed}) > 1 or len(noticed) >= _BACK_EVENTS:
-        return None, ()
-    return before.left_at, noticed
+    noticed = (*(one for one in before.noticed if event.at - one[0] <= _STAYS_WITHIN), (event.at, device.id))
+    return (None, ()) if _is_back(noticed) else (before.left_at, noticed)
+
+
+def _is_back(noticed: tuple[tuple[datetime, str], ...]) -> bool:
+    newest = noticed[-1][0]
+    lately = [device_id for at, device_id in noticed if newest - at <= _BACK_WITHIN]
+    if len(set(lately)) > 1 or len(lately) >= _BACK_EVENTS:
+        return True
+    times, last = 0, None
+    for at, _ in noticed:
+        if last is None or at - last >= _BACK_WITHIN:
+            times, last = times + 1, at
+    return times >= _STAYS_TIMES
