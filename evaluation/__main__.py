@@ -51,10 +51,11 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--vitals", type=Path, default=_RECORDINGS / "vitals", help="folders of recorded vital signs")
     parser.add_argument("--out", type=Path, default=Path("build/evaluate.json"))
     parser.add_argument("--pictures", type=Path, help="also write the SVG files of docs/evaluation.md there")
+    parser.add_argument("--development", action="store_true", help="simulated lives for tuning, not the judged ones")
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.parts) - parts().keys():
         parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join(parts())}")
-    run(chosen.parts, Options(chosen.homes, chosen.vitals, chosen.pictures), chosen.out)
+    run(chosen.parts, Options(chosen.homes, chosen.vitals, chosen.pictures, chosen.development), chosen.out)
 
 
 if __name__ == "__main__":
