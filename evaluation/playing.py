@@ -1,10 +1,11 @@
 """A home's detectors over a simulated life, message by message as they come, as the platform runs them.
 
 What is late is shown late; what is older than the newest of its device, or comes twice, is not shown; silence is judged
-only up to when the home's gateway was heard, and after an outage only when its backlog has had time to come.
+only up to when the home's gateways were heard, and after an outage only when its backlog has had time to come.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
@@ -14,13 +15,14 @@ from device_sim.lives.told import Told
 from gateway.wire import AlarmType, Lane
 from ingest.detect.core import Absence, Detector, Device, Event, Home, Parameters
 from ingest.detect.fold import Found, Memory, Remembered, look
-from ingest.detect.silence import SETTLE
+from ingest.detect.silence import Link, Pipeline, judge_known
 
 #: Looked at least this often, so that what comes late finds judged what would have been judged live.
 _LOOK_EVERY = timedelta(minutes=30)
 _LATE = timedelta(minutes=1)
-#: A gateway that was not heard for so long is away: twice the heartbeat of the simulated ones.
-_AWAY = timedelta(minutes=10)
+#: Missed heartbeats until a gateway counts as silent, as devices are paired.
+_MISSED_BEATS = 3
+_WAIT = timedelta(minutes=1)
 _HOMES = UUID("6f0d3c1e-55a1-4d9b-9a39-3b9a6f4b8c1d")
 
 
@@ -37,9 +39,9 @@ class Checkpoint(NamedTuple):
     memory: Memory
     shown: dict[str, datetime]
     names: dict[str, set[str]]
-    heard_at: datetime | None
-    settles_at: datetime | None
+    links: dict[str, Link]
     looked_at: datetime | None
+    known_to: datetime | None
     learned: Mapping[str, Any]
 
 
@@ -77,7 +79,9 @@ class Player:
         self._detectors, self._parameters = detectors, parameters
         self._household = household
         self._batch: list[Event] = []
-        self._at = Checkpoint({}, {}, {}, None, None, None, {})
+        self._allowed = {one.gateway: timedelta(seconds=one.heartbeat_s * _MISSED_BEATS)
+                         for one in household.fixtures() if one.id == one.gateway}  # fmt: skip
+        self._at = Checkpoint({}, {}, {}, {}, None, None, {})
 
     def tell(self, messages: Iterable[Told], until: datetime) -> None:
         """Take these, then look at what is known by `until`, which is not before the last of them."""
@@ -97,13 +101,15 @@ class Player:
     def checkpoint(self) -> Checkpoint:
         """To play on from here, later and more than once."""
         at = self._at
-        return at._replace(memory=dict(at.memory), shown=dict(at.shown), names={k: set(v) for k, v in at.names.items()})
+        names = {device: set(ids) for device, ids in at.names.items()}
+        return at._replace(memory=dict(at.memory), shown=dict(at.shown), names=names, links=dict(at.links))
 
     def resume(self, checkpoint: Checkpoint) -> None:
         """Go on from there; nothing was noticed yet."""
         copied = {device: set(names) for device, names in checkpoint.names.items()}
         memory = {one.name: checkpoint.memory[one.name] for one in self._detectors if one.name in checkpoint.memory}
-        self._at = checkpoint._replace(memory=memory, shown=dict(checkpoint.shown), names=copied)
+        links = dict(checkpoint.links)
+        self._at = checkpoint._replace(memory=memory, shown=dict(checkpoint.shown), names=copied, links=links)
         self.home = home_of(self._household, checkpoint.learned)
         self.noticed = []
 
@@ -129,14 +135,9 @@ class Player:
             self._look(told.received_at)
 
     def _take(self, told: Told) -> None:
-        at = self._at
-        if told.gateway == self._household.gateway:
-            heard_at = at.heard_at
-            if heard_at is not None and told.received_at - heard_at > _AWAY:
-                at = at._replace(settles_at=told.received_at + SETTLE)
-                self.outages.append((heard_at, told.received_at))
-            at = at._replace(heard_at=told.received_at)
-        self._at = at if at.looked_at is not None else at._replace(looked_at=told.received_at)
+        self._hear(told.gateway, told.received_at)
+        if self._at.looked_at is None:
+            self._at = self._at._replace(looked_at=told.received_at)
         if told.lane is Lane.ALARM and told.type != AlarmType.CHECK_IN:
             return
         happened_at = min(told.time, told.received_at)
@@ -155,21 +156,23 @@ class Player:
             )
         )  # fmt: skip
 
+    def _hear(self, gateway: str, at: datetime) -> None:
+        """A sign of life of this gateway, as `device_state` keeps it."""
+        before, allowed = self._at.links.get(gateway), self._allowed[gateway]
+        link = Link(at, allowed) if before is None else replace(before, seen_at=at)
+        if before is not None and at - before.seen_at > allowed:
+            link = replace(link, silent_from=before.seen_at, back_at=at)
+            if gateway == self._household.gateway:
+                self.outages.append((before.seen_at, at))
+        self._at.links[gateway] = link
+
     def _look(self, now: datetime) -> None:
-        at, known_to = self._at, self._known_to(now)
-        before = at.looked_at or now
+        at = self._at
+        known = judge_known(now, Pipeline(now, None), tuple(at.links.values()), _WAIT)
         events = sorted(self._batch, key=lambda one: one.at)
         self._shown += events
         self._batch = []
-        memory, found = look(self._detectors, self._parameters, self.home, at.memory, events, known_to)
-        self._at = self._at._replace(memory=memory, looked_at=now)
+        memory, found = look(self._detectors, self._parameters, self.home, at.memory, events, known.until)
+        before = at.known_to or now
+        self._at = at._replace(memory=memory, looked_at=now, known_to=known.until or at.known_to)
         self.noticed += [Noticed(one, one.at if one.at >= before - _LATE else now) for one in found]
-
-    def _known_to(self, now: datetime) -> datetime:
-        """The moment up to which everything is known: not beyond a gateway's silence, nor while its backlog comes."""
-        heard_at, settles_at, looked_at = self._at.heard_at, self._at.settles_at, self._at.looked_at
-        if heard_at is None or now - heard_at > _AWAY:
-            return heard_at or looked_at or now
-        if settles_at is not None and now < settles_at:
-            return looked_at or now
-        return now

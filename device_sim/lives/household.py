@@ -1,7 +1,7 @@
 """Who lives there, with which devices, and what is going on in the months that are told."""
 
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from device_sim.day import Habits
@@ -130,8 +130,7 @@ class Household:
 
     def local(self, day: date, second: float = 0.0) -> datetime:
         """The moment (aware, UTC) so many seconds of local time after midnight of this date."""
-        naive = datetime(day.year, day.month, day.day) + timedelta(seconds=second)  # noqa: DTZ001  local, below
-        return self.at(naive)
+        return self.at(datetime.combine(day, time()) + timedelta(seconds=second))
 
     def at(self, naive: datetime) -> datetime:
         """A local time as a moment (aware, UTC)."""
