@@ -12,7 +12,8 @@ from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from ingest.detection import DetectHandler
 from ingest.metrics import WatermarkMetrics
-from ingest.silence import InactivityHandler, LagHandler, OfflineHandler, arm_watches
+from ingest.offline import OfflineHandler
+from ingest.silence import InactivityHandler, LagHandler, arm_watches
 from ingest.waking import WakeHandler
 
 

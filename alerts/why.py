@@ -63,18 +63,6 @@ def why_inactivity(since: str, hours: float, limit_hours: float) -> dict[str, An
     )
 
 
-def why_offline(device_id: str, since: str, beats: int, heartbeat_s: int) -> dict[str, Any]:
-    """A device has missed its beats; `since`: RFC 3339 of its last sign of life."""
-    return why(
-        "offline",
-        f"{device_id} has missed {beats} signs of life in a row (one every {heartbeat_s} s).",
-        f"设备 {device_id} 已连续 {beats} 次未上报（每 {heartbeat_s} 秒一次）。",
-        since=since,
-        beats=beats,
-        heartbeat_s=heartbeat_s,
-    )
-
-
 def why_lag(part: str, seconds: float) -> dict[str, Any]:
     """The platform itself is behind; `part`: ingest or deadlines."""
     words = {"ingest": ("Messages", "消息处理"), "deadlines": ("Escalation deadlines", "升级期限处理")}

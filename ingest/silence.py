@@ -1,4 +1,4 @@
-"""Deadline handlers for silence: a home without activity, a device without signs of life, the pipeline itself.
+"""Deadline handlers for silence: a home without activity, and the pipeline itself. Devices: `ingest.offline`.
 
 Run by `carebed alerts` (its `main` hands them to the engine); the judgement is `ingest.detect.silence`.
 """
@@ -17,13 +17,13 @@ from alerts import book
 from alerts.book import LIVE_ONLY
 from alerts.lag import raise_lag
 from alerts.raising import Place, Raise, merge_key, raise_alarms
-from alerts.why import why_inactivity, why_offline
+from alerts.why import why_inactivity
 from carebed.clock import now as clock_now
 from carebed.clock import waited_s
 from carebed.database import Database
 from carebed.deadline import Arm, Deadline, arm, end, rearm
 from carebed.logs import get_logger
-from ingest.detect.silence import SEEN_RESOLUTION, Link, Pipeline, Verdict, judge_inactivity, judge_offline
+from ingest.detect.silence import Pipeline, Verdict, judge_inactivity
 from ingest.watermark import LANE_GROUPS, oldest_watermark
 
 log = get_logger()
@@ -36,10 +36,6 @@ _ARM_AGAIN_S = 1.0
 _LAG_LOOK = timedelta(seconds=2)
 #: Nothing has ever come through an ingest lane: said after a minute, so that starting up is no alarm.
 _NEVER_STARTED = timedelta(seconds=60)
-#: After a shift of the clock the devices of a demo need a moment to beat by it; in production it is never shifted.
-_SHIFT_SETTLES = timedelta(seconds=5)
-#: A silent device is a work order; it is raised again once a day while it stays silent.
-_OFFLINE_AGAIN = timedelta(days=1)
 
 # Watermark and last recovery of each home's pipeline: the least of all groups, in both lanes, that its devices use.
 _PIPELINES = """
@@ -63,31 +59,13 @@ _HOMES = text(f"""
     GROUP BY home.id, pipeline.watermark, pipeline.recovered_at
 """)
 
-# What being offline is judged by; the gateway's own state tells whether it is the gateway that is silent.
-_DEVICES = text("""
-    WITH wanted AS (SELECT unnest(CAST(:devices AS text[])) AS id)
-    SELECT device.id AS subject, device.kind, device.gateway_id, device.heartbeat_s, device.missed_beats,
-        device.home_id, device.resident_id, coalesce(home.station_id, gateway.station_id) AS station_id,
-        coalesce(home.area_code, station.area_code) AS area_code, gateway.revoked_at,
-        (SELECT max(seen_at) FROM device_state WHERE device_id = device.id) AS seen_at,
-        (SELECT max(seen_at) FROM device_state WHERE device_id = device.gateway_id) AS gateway_seen_at,
-        (SELECT itself.heartbeat_s * itself.missed_beats FROM device AS itself WHERE itself.id = device.gateway_id)
-            AS gateway_allowed_s,
-        (SELECT CASE WHEN count(*) = 2 THEN min(stamp) END FROM watermark
-          WHERE shard_group = get_byte(sha256(convert_to(device.gateway_id, 'UTF8')), 0) >> 4) AS watermark,
-        (SELECT max(recovered_at) FROM watermark
-          WHERE shard_group = get_byte(sha256(convert_to(device.gateway_id, 'UTF8')), 0) >> 4) AS recovered_at
-    FROM wanted JOIN device USING (id) JOIN gateway ON gateway.id = device.gateway_id
-    JOIN station ON station.id = gateway.station_id LEFT JOIN home ON home.id = device.home_id
-""")
 
-
-def _wait(row: Deadline) -> timedelta:
+def pause_of(row: Deadline) -> timedelta:
     """Pause of a handler that waits for the watermark: 1 s, growing to 30 s, so that an outage costs little."""
     return timedelta(seconds=min(30.0, 1.0 * 2 ** int(row.data.get("waits", 0))))
 
 
-def _data(row: Deadline, verdict: Verdict, **more: Any) -> dict[str, Any]:
+def after(row: Deadline, verdict: Verdict, **more: Any) -> dict[str, Any]:
     """The deadline's memory after a verdict."""
     waits = int(row.data.get("waits", 0)) + 1 if verdict.waiting else 0
     return {**{key: value for key, value in row.data.items() if key != "waits"}, "waits": waits, **more}
@@ -112,10 +90,10 @@ class InactivityHandler:
                 continue
             limit = timedelta(seconds=home.inactivity_s)
             pipeline = Pipeline(home.watermark, home.recovered_at)
-            verdict = judge_inactivity(now, home.activity_at, limit, pipeline, _wait(row))
+            verdict = judge_inactivity(now, home.activity_at, limit, pipeline, pause_of(row))
             if verdict.fire:
                 signals.append(_inactive(home, now))
-            moves.append((row, verdict.again_at, _data(row, verdict)))
+            moves.append((row, verdict.again_at, after(row, verdict)))
         await rearm(conn, moves)
         raised = await raise_alarms(conn, now, signals)
         await book.finish(conn, now, raised.cases.values(), self._channels)
@@ -126,64 +104,6 @@ def _inactive(home: Row[Any], now: datetime) -> Raise:
     place = Place(home.station_id, home.area_code, home.id, home.resident_id)
     reason = why_inactivity(home.activity_at.isoformat(), hours, home.inactivity_s / 3600)
     return Raise("inactivity", place, merge_key(home.id, None, "inactivity"), home.activity_at, reason)
-
-
-class OfflineHandler:
-    """A device's heartbeat deadline. A silent gateway stands for all devices behind it: one alarm, not ten."""
-
-    def __init__(self, channels: Sequence[str] = LIVE_ONLY) -> None:
-        self._channels = channels
-
-    async def __call__(self, conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:
-        """One batch of devices."""
-        settled_s = await waited_s(conn, now - _SHIFT_SETTLES)
-        if settled_s < _SHIFT_SETTLES.total_seconds():
-            again_at = now + _SHIFT_SETTLES - timedelta(seconds=settled_s)
-            await rearm(conn, [(row, again_at, None) for row in deadlines])
-            return
-        rows = await conn.execute(_DEVICES, {"devices": [row.subject for row in deadlines]})
-        devices = {row.subject: row for row in rows}
-        signals: list[Raise] = []
-        moves: list[tuple[Deadline, datetime, dict[str, Any] | None]] = []
-        for row in deadlines:
-            device = devices.get(row.subject)
-            if device is None or device.heartbeat_s is None or device.seen_at is None or device.revoked_at is not None:
-                await end(conn, [row])
-                continue
-            allowed = timedelta(seconds=device.heartbeat_s * device.missed_beats) + SEEN_RESOLUTION
-            pipeline = Pipeline(device.watermark, device.recovered_at)
-            verdict = judge_offline(now, device.seen_at, allowed, pipeline, _wait(row), _link(device))
-            data = _data(row, verdict)
-            if verdict.fire and _is_news(row, device, now):
-                signals.append(_offline(device))
-                data = _data(row, verdict, raised_at=now.isoformat(), silent_since=device.seen_at.isoformat())
-            moves.append((row, verdict.again_at, data))
-        await rearm(conn, moves)
-        raised = await raise_alarms(conn, now, signals)
-        await book.finish(conn, now, raised.cases.values(), self._channels)
-
-
-def _link(device: Row[Any]) -> Link | None:
-    """The device's gateway as evidence; None for the gateway itself, and for one whose silence nobody judges."""
-    if device.subject == device.gateway_id or device.gateway_seen_at is None or device.gateway_allowed_s is None:
-        return None
-    return Link(device.gateway_seen_at, timedelta(seconds=device.gateway_allowed_s))
-
-
-def _is_news(row: Deadline, device: Row[Any], now: datetime) -> bool:
-    """One alarm for one silence, and again once a day."""
-    if row.data.get("silent_since") != device.seen_at.isoformat():
-        return True
-    return now - datetime.fromisoformat(row.data["raised_at"]) >= _OFFLINE_AGAIN
-
-
-def _offline(device: Row[Any]) -> Raise:
-    place = Place(device.station_id, device.area_code, device.home_id, device.resident_id)
-    reason = why_offline(device.subject, device.seen_at.isoformat(), device.missed_beats, device.heartbeat_s)
-    return Raise(
-        "offline", place, f"device:{device.subject}:offline", device.seen_at, reason,
-        gateway_id=device.gateway_id, device_id=device.subject, counts_again=False,
-    )  # fmt: skip
 
 
 class LagHandler:

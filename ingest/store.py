@@ -12,8 +12,8 @@ from gateway.lanes import HealthType, Lane
 from ingest.detect.silence import SEEN_RESOLUTION
 from ingest.who import DeviceFacts, Place, Sender
 
-# Newest sign of life per device, never back; returns the devices whose silence nobody watches yet (first heard of, or
-# paired again after their deadline had ended).
+# Newest sign of life per device, never back; returns the devices whose silence nobody watches yet: first heard of, or
+# paired again, so that only the deadline of the pairing stands, which waits longer.
 _SEEN = text("""
     WITH seen AS (
         INSERT INTO device_state (device_id, lane, seen_at)
@@ -26,7 +26,8 @@ _SEEN = text("""
         RETURNING device_id
     )
     SELECT device_id FROM seen
-    WHERE NOT EXISTS (SELECT FROM deadline WHERE kind = 'offline' AND subject = seen.device_id)
+    WHERE NOT EXISTS (SELECT FROM deadline
+        WHERE kind = 'offline' AND subject = seen.device_id AND NOT deadline.data ? 'paired_at')
 """)
 
 # The same for devices that are known to be watched: half the work.
@@ -126,8 +127,8 @@ class Signs:
 
     async def keep(self, conn: AsyncConnection, lane: str, now: datetime) -> None:
         """Update the lane's state rows and arm the silence deadlines that do not stand; others are left alone."""
-        arms = [*await self._keep_seen(conn, lane, now), *await self._keep_active(conn, lane, now)]
-        await arm(conn, arms)
+        await arm(conn, await self._keep_seen(conn, lane, now), earlier=True)
+        await arm(conn, await self._keep_active(conn, lane, now))
 
     def committed(self) -> None:
         """The rows say so now, and every deadline stands."""

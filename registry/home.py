@@ -1,6 +1,6 @@
 """Homes, the residents in them, and the home-care bed: the unit that the bureau counts."""
 
-from sqlalchemy import CheckConstraint, Column, Date, Integer, Table, Text
+from sqlalchemy import CheckConstraint, Column, Date, Integer, SmallInteger, Table, Text
 
 from carebed.columns import label, recorded, refers, uuid_key
 from carebed.database import metadata
@@ -9,6 +9,12 @@ from carebed.database import metadata
 INACTIVITY_S = 12 * 3600
 #: 15 to 30 s is the usual countdown of worn fall monitors (Apple Watch guide).
 FALL_CANCEL_S = 20
+
+#: A device that is paired in the morning is installed that day.
+FIRST_SIGN_S = 86_400
+
+#: Seconds after which the loss of a home's link must be known, by its grade (EN 50136-1, EN 50131-1).
+REPORTING_S = {2: 86_400, 3: 18_000, 4: 180}
 
 #: What a bed goes through, in order; `suspended` may return to `in_service`.
 BED_STATES = ("enrolled", "assessed", "approved", "built", "in_service", "suspended", "ended")
@@ -36,6 +42,20 @@ home = Table(
         nullable=False,
         server_default=str(FALL_CANCEL_S),
         comment="seconds in which the wearer can cancel a fall before anybody is paged",
+    ),
+    Column(
+        "transmission_grade",
+        SmallInteger,
+        CheckConstraint("transmission_grade BETWEEN 2 AND 4", name="transmission_grade"),
+        comment="after how long its gateway counts as offline (EN 50136); null: after its missed beats",
+    ),
+    Column(
+        "first_sign_s",
+        Integer,
+        CheckConstraint("first_sign_s BETWEEN 600 AND 2592000", name="first_sign_s"),
+        nullable=False,
+        server_default=str(FIRST_SIGN_S),
+        comment="seconds after pairing within which a device must be heard of",
     ),
     recorded(),
 )

@@ -5,18 +5,22 @@ hash; the broker's password file follows the `carebed_registry` notification tha
 """
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from carebed.clock import now as clock_now
+from carebed.deadline import Arm, arm
 from carebed.embedded.broker_config import RESERVED_PREFIXES
 from carebed.embedded.broker_users import password_hash
 from carebed.errors import CarebedError
 from gateway.topics import GATEWAY_ITSELF, is_device_id, is_gateway_id
+from registry.home import FIRST_SIGN_S
 from registry.room import ROOMS
 
 #: NOTIFY channel of every change to gateways and devices; the payload is the gateway's id.
@@ -61,6 +65,8 @@ _REVOKE = text("UPDATE gateway SET revoked_at = carebed_now() WHERE id = :id AND
 
 # The gateways that a move takes devices from.
 _ELSEWHERE = text("SELECT DISTINCT gateway_id FROM device WHERE id = ANY(:ids) AND gateway_id <> :gateway_id")
+
+_FIRST_SIGN_S = text("SELECT first_sign_s FROM home WHERE id = :home_id")
 
 _NOTIFY = text("SELECT pg_notify('carebed_registry', :id)")
 
@@ -133,6 +139,7 @@ async def pair_gateway(
     if as_device is None:
         itself = NewDevice(gateway_id, "gateway", heartbeat_s=GATEWAY_HEARTBEAT_S)
         await conn.execute(_PUT_DEVICE, _row(gateway_id, home_id, itself, move=False))
+    await _await_first_sign(conn, {gateway_id: home_id})
     await conn.execute(_NOTIFY, {"id": gateway_id})
     return password
 
@@ -150,6 +157,7 @@ async def pair_devices(
         raise PairingError(f"Gateway {gateway_id} is not paired: pair it first.")
     names = {"ids": [device.id for device in devices], "gateway_id": gateway_id}
     left = (await conn.execute(_ELSEWHERE, names)).scalars().all() if move else []
+    expected: dict[str, UUID | None] = {}
     for device in sorted(devices, key=lambda one: one.id):
         check_device_id(device.id)
         if device.room is not None and device.room not in ROOMS:
@@ -165,8 +173,25 @@ async def pair_devices(
             if other == device.id:
                 raise PairingError(f"{device.id} is the id of a gateway: choose another for the device.")
             raise PairingError(f"Device {device.id} is paired with gateway {other}: unpair it, or ask for a move.")
+        if device.heartbeat_s is not None:
+            expected[device.id] = home_id
+    await _await_first_sign(conn, expected)
     for one in [gateway_id, *left]:
         await conn.execute(_NOTIFY, {"id": one})
+
+
+async def _await_first_sign(conn: AsyncConnection, devices: Mapping[str, UUID | None]) -> None:
+    """Arm the deadline of devices that must be heard of now that they are paired; one that stands is left alone."""
+    now = await clock_now(conn)
+    spans: dict[UUID | None, int] = {}
+    for home_id in set(devices.values()):
+        found = (await conn.execute(_FIRST_SIGN_S, {"home_id": home_id})).scalar_one_or_none()
+        spans[home_id] = FIRST_SIGN_S if found is None else found
+    data = {"paired_at": now.isoformat()}
+    await arm(
+        conn,
+        [Arm("offline", one, now + timedelta(seconds=spans[home]), data=data) for one, home in devices.items()],
+    )
 
 
 async def revoke_gateway(conn: AsyncConnection, gateway_id: str) -> None:

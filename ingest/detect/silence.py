@@ -95,6 +95,14 @@ def judge_known(now: datetime, pipeline: Pipeline, links: Sequence[Link], wait: 
     return Known(until, now + wait)
 
 
+def may_be_silent(heartbeat_s: int, missed_beats: int, reporting_s: int | None) -> timedelta:
+    """How long a device may say nothing. `reporting_s`: of its home's grade, for a gateway; None: its missed beats
+    alone. Whatever the grade, one beat that got lost is no silence."""
+    if reporting_s is None:
+        return timedelta(seconds=heartbeat_s * missed_beats) + SEEN_RESOLUTION
+    return timedelta(seconds=max(reporting_s, 2 * heartbeat_s)) + SEEN_RESOLUTION
+
+
 def judge_offline(
     now: datetime, seen_at: datetime, allowed: timedelta, pipeline: Pipeline, wait: timedelta, link: Link | None = None
 ) -> Verdict:
@@ -114,3 +122,16 @@ def judge_offline(
             return Verdict(now + allowed)
         return Verdict(min(now + wait, link.seen_at + link.allowed), waiting=True)
     return Verdict(now + allowed, fire=True)
+
+
+def judge_never_heard(
+    now: datetime, paired_at: datetime, span: timedelta, pipeline: Pipeline, wait: timedelta, *, gateway_heard: bool
+) -> Verdict:
+    """Has a device said nothing within the span since it was paired? `gateway_heard`: whether its gateway has; one that
+    has not stands for all behind it, and they are judged from when it speaks (True for a gateway itself)."""
+    due = paired_at + span
+    if due > now:
+        return Verdict(due)
+    if pipeline.watermark is None or pipeline.watermark < due:
+        return Verdict(now + wait, waiting=True)
+    return Verdict(now + span, fire=gateway_heard)
