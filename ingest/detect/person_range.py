@@ -20,33 +20,33 @@ SPACING = timedelta(hours=4)
 KEPT = 48
 
 
-class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The kept values, oldest first, and when the last of them was kept."""
-
-    values: tuple[float, ...] = ()
-    kept_at: datetime | None = None
-
-    def after(self, at: datetime, value: float) -> "Baseline":
-        """With a value more, unless one was kept shortly before."""
-        if self.kept_at is not None and at - self.kept_at < SPACING:
-            return self
-        return Baseline((*self.values, value)[-KEPT:], at)
-
-
-class Usual(msgspec.Struct, frozen=True):
+class Usual(msgspec.Struct, frozen=True, array_like=True):
     """Median and spread (as a standard deviation) of a person's values."""
 
     median: float
     spread: float
 
 
-def usual(baseline: Baseline, at_least: int) -> Usual | None:
-    """What is usual, once enough is known."""
-    values = baseline.values
-    if len(values) < at_least:
-        return None
-    middle = median(values)
-    return Usual(middle, _MAD_TO_SD * median(abs(one - middle) for one in values))
+class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The kept values, oldest first, when the last of them was kept, and what is usual by them (made once, not for each
+    value of a stream)."""
+
+    values: tuple[float, ...] = ()
+    kept_at: datetime | None = None
+    usual: Usual | None = None
+
+    def after(self, at: datetime, value: float) -> "Baseline":
+        """With a value more, unless one was kept shortly before."""
+        if self.kept_at is not None and at - self.kept_at < SPACING:
+            return self
+        values = (*self.values, value)[-KEPT:]
+        middle = median(values)
+        spread = _MAD_TO_SD * median(abs(one - middle) for one in values)
+        return Baseline(values, at, Usual(round(middle, 3), round(spread, 3)))
+
+    def known(self, at_least: int) -> Usual | None:
+        """What is usual, once that many values are kept."""
+        return self.usual if len(self.values) >= at_least else None
 
 
 class Limits(msgspec.Struct, frozen=True):

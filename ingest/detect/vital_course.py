@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from ingest.detect.core import Event, Evidence, evidence
-from ingest.detect.person_range import Baseline, Range, Usual, range_for, usual
+from ingest.detect.person_range import Baseline, Limits, Range, Usual, range_for
 from ingest.detect.vital_limits import VitalSignsParameters
 from ingest.detect.vitals import TRAITS, Measured, Vital, is_spot
 
@@ -59,10 +59,9 @@ class Followed(msgspec.Struct, frozen=True):
     inside: Exceeded | None = None
 
 
-def range_of(course: Course, vital: Vital, at: datetime, parameters: VitalSignsParameters) -> Range:
+def range_of(course: Course, vital: Vital, limits: Limits, at: datetime, parameters: VitalSignsParameters) -> Range:
     """The person's range at that time, wider on the first day."""
-    limits = parameters.limits(vital)
-    known = usual(course.baseline, parameters.learn_values)
+    known = course.baseline.known(parameters.learn_values)
     found = range_for(limits, known, TRAITS[vital].normal, parameters.unusual_sds, parameters.usual_sds)
     if at - (course.first_at or at) < timedelta(seconds=parameters.settle_s):
         return found.moved_in(-parameters.settle_share * limits.material)
@@ -73,11 +72,11 @@ def follow(
     course: Course, event: Event, measured: Measured, parameters: VitalSignsParameters, *, learn: bool
 ) -> Followed:
     """The course after a newer value; `learn`: it is known whose it is."""
-    at = event.at
-    span = range_of(course, measured.vital, at, parameters)
-    stream = not is_spot(measured.vital, event.device)
+    at, stream = event.at, not is_spot(measured.vital, event.device)
+    limits = parameters.limits(measured.vital, stream=stream)
+    span = range_of(course, measured.vital, limits, at, parameters)
     sustain = timedelta(seconds=parameters.sustain_s) if stream else timedelta(0)
-    spell, said = _spell(course, event, measured, span, parameters), course.said
+    spell, said = _spell(course, event, measured.value, span, limits, stream, parameters), course.said
     outside = inside = None
     if spell is not None and spell.back_since is not None:
         if at - spell.back_since >= sustain:
@@ -85,8 +84,8 @@ def follow(
     elif spell is not None and span.side(measured.value) is not None:
         needed = 2 if stream else parameters.measurements
         lasting = spell.count >= needed and at - spell.since >= sustain
-        if lasting and _is_news(said, spell.side, at, measured, parameters):
-            outside = Exceeded(measured, span, spell, usual(course.baseline, parameters.learn_values))
+        if lasting and _is_news(said, spell.side, at, measured.value, limits.material, parameters.again_s):
+            outside = Exceeded(measured, span, spell, course.baseline.known(parameters.learn_values))
             said = Said(at, spell.side, measured.value)
             spell = msgspec.structs.replace(spell, said=True)
     baseline = course.baseline.after(at, measured.value) if learn else course.baseline
@@ -94,30 +93,32 @@ def follow(
 
 
 def _spell(
-    course: Course, event: Event, measured: Measured, span: Range, parameters: VitalSignsParameters
+    course: Course,
+    event: Event,
+    value: float,
+    span: Range,
+    limits: Limits,
+    stream: bool,
+    parameters: VitalSignsParameters,
 ) -> Spell | None:
     """The span outside after this value: begun, gone on, on its way back, or none. What was not said yet ends with the
     first value inside; what was, only with one that is well inside."""
-    spell, side = course.spell, span.side(measured.value)
-    if spell is not None and not spell.said and course.last_at is not None:
-        spot = is_spot(measured.vital, event.device)
-        if event.at - course.last_at > (_REPEATS_WITHIN if spot else timedelta(seconds=parameters.gap_s)):
-            spell = None
+    spell, side = course.spell, span.side(value)
+    gap = timedelta(seconds=parameters.gap_s) if stream else _REPEATS_WITHIN
+    if spell is not None and not spell.said and course.last_at is not None and event.at - course.last_at > gap:
+        spell = None
     if side is not None:
         if spell is None or spell.side != side:
             return Spell(side, event.at, evidence(event))
         return msgspec.structs.replace(spell, count=spell.count + 1, back_since=None)
     if spell is None or not spell.said:
         return None
-    well = span.moved_in(parameters.hysteresis_share * parameters.limits(measured.vital).material)
-    if well.side(measured.value) is not None:
-        return msgspec.structs.replace(spell, back_since=None)
-    return msgspec.structs.replace(spell, back_since=spell.back_since or event.at)
+    well = span.moved_in(parameters.hysteresis_share * limits.material).side(value) is None
+    return msgspec.structs.replace(spell, back_since=(spell.back_since or event.at) if well else None)
 
 
-def _is_news(said: Said | None, side: str, at: datetime, measured: Measured, parameters: VitalSignsParameters) -> bool:
+def _is_news(said: Said | None, side: str, at: datetime, value: float, material: float, again_s: float) -> bool:
     """Not said lately of this side, or materially worse than it was then."""
-    if said is None or said.side != side or at - said.at >= timedelta(seconds=parameters.again_s):
+    if said is None or said.side != side or at - said.at >= timedelta(seconds=again_s):
         return True
-    worse = measured.value - said.value if side == "high" else said.value - measured.value
-    return worse >= parameters.limits(measured.vital).material
+    return (value - said.value if side == "high" else said.value - value) >= material

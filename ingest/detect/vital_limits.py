@@ -11,6 +11,7 @@ from ingest.detect.person_range import Limits
 from ingest.detect.vitals import Vital
 
 _NEWS2 = "NEWS2, Royal College of Physicians 2017"
+_PULSE = "pulse"
 _BEAT, _PRESSURE, _PERCENT, _DEGREE = "/min", "mm[Hg]", "%", "Cel"
 _OWN = (
     "never, 0: confirmed alerts of TIHM follow the general range however usual a value is (docs/evaluation-vitals.md)"
@@ -19,12 +20,17 @@ _OWN = (
 
 class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     """`*_low`, `*_high`: the general range. `*_material`: a deviation from the person's usual that matters whatever the
-    general range says. `*_widen`: how far usual values may widen it."""
+    general range says. `*_widen`: how far usual values may widen it. `heart_rate_*`: at rest, as a cuff measures it;
+    `pulse_*`: the heart rate of a stream, day and night."""
 
     heart_rate_low: Annotated[float, bounded(_BEAT, 25, 90, f"{_NEWS2}: points at 50 and below; TIHM")] = 51
     heart_rate_high: Annotated[float, bounded(_BEAT, 70, 200, "tachycardia: 100 and above; TIHM")] = 99
     heart_rate_material: Annotated[float, bounded(_BEAT, 5, 100, "TIHM, over people")] = 30
     heart_rate_widen: Annotated[float, bounded(_BEAT, 0, 30, _OWN)] = 0
+    pulse_low: Annotated[float, bounded(_BEAT, 25, 90, f"{_NEWS2}: 3 points at 40 and below; many sleep below 51")] = 41
+    pulse_high: Annotated[float, bounded(_BEAT, 70, 200, f"{_NEWS2}: 2 points from 111; who walks is beyond 99")] = 110
+    pulse_material: Annotated[float, bounded(_BEAT, 5, 100, "between sleep and a walk lie 30")] = 40
+    pulse_widen: Annotated[float, bounded(_BEAT, 0, 30, "a heart that is always fast or slow")] = 5
     respiration_low: Annotated[float, bounded(_BEAT, 4, 20, f"{_NEWS2}: 3 points at 8 and below")] = 9
     respiration_high: Annotated[float, bounded(_BEAT, 12, 50, f"{_NEWS2}: 3 points at 25 and above")] = 24
     respiration_material: Annotated[float, bounded(_BEAT, 3, 30, "two thirds of a usual rate of 12 to 20")] = 8
@@ -82,16 +88,17 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """A range has its low end below its high one."""
-        for vital in Vital:
-            limits = self.limits(vital)
-            if limits.low is not None and limits.high is not None and limits.low >= limits.high:
-                raise ValueError(f"{vital}_low must be below {vital}_high")
+        for stem in (*Vital, _PULSE):
+            low, high = getattr(self, f"{stem}_low", None), getattr(self, f"{stem}_high", None)
+            if low is not None and high is not None and low >= high:
+                raise ValueError(f"{stem}_low must be below {stem}_high")
 
-    def limits(self, vital: Vital) -> Limits:
-        """The general range of one vital sign; weight has none."""
+    def limits(self, vital: Vital, *, stream: bool) -> Limits:
+        """The general range of one vital sign; weight has none. `stream`: measured all the time, not only at rest."""
+        stem = _PULSE if stream and vital is Vital.HEART_RATE else vital
         return Limits(
-            getattr(self, f"{vital}_low", None),
-            getattr(self, f"{vital}_high", None),
-            getattr(self, f"{vital}_material", 0.0),
-            getattr(self, f"{vital}_widen", 0.0),
+            getattr(self, f"{stem}_low", None),
+            getattr(self, f"{stem}_high", None),
+            getattr(self, f"{stem}_material", 0.0),
+            getattr(self, f"{stem}_widen", 0.0),
         )

@@ -24,7 +24,7 @@ from ingest.detect.core import Clearing, Event, Evidence, Finding, Home, Step, e
 from ingest.detect.vital_course import Course, Exceeded, follow
 from ingest.detect.vital_limits import VitalSignsParameters
 from ingest.detect.vital_words import why_inside, why_outside, why_sensor, why_sensor_back
-from ingest.detect.vitals import READING_TYPES, WEIGHT, Implausible, Measured, read_vitals, whose
+from ingest.detect.vitals import READING_TYPES, WEIGHT, Implausible, Measured, is_spot, read_vitals, whose
 
 KIND = "vital_signs"
 SENSOR = "sensor"
@@ -48,7 +48,8 @@ Faults = dict[str, Fault]
 
 
 class VitalSignsState(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`people`: by resident (empty: nobody knows whom) and vital sign. `faults`: by device and reading type."""
+    """`people`: by resident (empty: nobody knows whom) and vital sign; streams apart from single measurements, made at
+    rest. `faults`: by device and reading type."""
 
     people: People = {}
     faults: Faults = {}
@@ -94,11 +95,12 @@ def _judge(
     outside: list[Exceeded] = []
     inside: list[Exceeded] = []
     for measured in read:
-        course = courses.get(measured.vital, Course())
+        key = measured.vital if is_spot(measured.vital, event.device) else f"{measured.vital}_stream"
+        course = courses.get(key, Course())
         if course.last_at is not None and event.at <= course.last_at:
             continue
         followed = follow(course, event, measured, parameters, learn=resident is not None)
-        courses[measured.vital] = followed.course
+        courses[key] = followed.course
         outside += [followed.outside] if followed.outside else []
         inside += [followed.inside] if followed.inside else []
     raised: tuple[Finding, ...] = ()

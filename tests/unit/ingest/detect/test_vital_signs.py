@@ -29,7 +29,7 @@ def test_oxygen_that_stays_low_calls_somebody_and_says_what_was_expected() -> No
         ("spo2", [88] * 8 + [97] + [88] * 8),  # a hand that moved
         ("spo2", [92] * 30),
         ("respiration", [9] * 15 + [24] * 15),
-        ("heart_rate", [51] * 15 + [99] * 15),
+        ("heart_rate", [41] * 15 + [110] * 15),
         ("heart_rate", [0] * 30),  # none was found
         ("temperature", [33.0] * 30),  # skin
     ],
@@ -41,7 +41,7 @@ def test_what_is_short_or_inside_calls_nobody(kind: str, values: list[float]) ->
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [("respiration", 8), ("respiration", 28), ("heart_rate", 50), ("heart_rate", 104)]
+    ("kind", "value"), [("respiration", 8), ("respiration", 28), ("heart_rate", 40), ("heart_rate", 111)]
 )
 def test_each_stream_has_both_ends(kind: str, value: float) -> None:
     person = Person()

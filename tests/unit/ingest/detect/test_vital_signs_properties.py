@@ -65,7 +65,7 @@ def test_no_vital_sign_is_said_again_before_its_time_unless_it_is_worse(sent: li
         if not isinstance(one.what, Finding) or one.what.kind != "vital_signs":
             continue
         for figures in one.what.why["vitals"]:
-            limits = person.parameters.limits(figures["vital"])
+            limits = person.parameters.limits(figures["vital"], stream=one.what.device_id.startswith("band"))
             side = "low" if figures["low"] is not None and figures["value"] < figures["low"] else "high"
             key = one.what.resident_id, figures["vital"], side
             if key in said:
