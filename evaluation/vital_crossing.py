@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evaluation.vital_matching import Tally
+from evaluation.vital_matching import Alerts
 from evaluation.vital_methods import GROUPS, NOTHING, Ends, Personal, Trials
 
 FOLDS = 5
@@ -16,9 +16,9 @@ FOLDS = 5
 
 @dataclass
 class Crossed:
-    """What came out for each person left out, by type of label, and how often what was chosen."""
+    """When somebody would have been called, for each person left out, and how often what was chosen."""
 
-    tallies: dict[str, dict[str, Tally]]
+    alerts: Alerts
     ends: Counter[Ends] = field(default_factory=Counter)
     personals: Counter[Personal] = field(default_factory=Counter)
 
@@ -35,8 +35,7 @@ def crossed(trials: Trials, weight: float, candidates: Sequence[Personal] = (NOT
         for group in GROUPS:
             ends = trials.fit(others, group, personal, weight)
             outcome.ends[ends] += 1
-            outcome.tallies[name][group] = trials.tally(name, group, ends, personal)
-        outcome.tallies[name]["Weight"] = Tally(labels=len(trials.patients[name].labels.get("Weight", ())))
+            outcome.alerts[name][group] = trials.alerts(name, group, ends, personal)
     return outcome
 
 

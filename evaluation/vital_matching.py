@@ -55,6 +55,17 @@ def match(
     return Tally(found, len(labels), false, len(alerts))
 
 
+def match_one_to_one(alerts: Sequence[datetime], labels: Sequence[datetime]) -> Tally:
+    """Likewise, but each alert meets one label at most and each label one alert: the earliest that still may."""
+    free, found = sorted(alerts), 0
+    for label in sorted(labels):
+        met = next((at for at in free if label - BEFORE <= at <= label + AFTER), None)
+        if met is not None:
+            free.remove(met)
+            found += 1
+    return Tally(found, len(labels), len(free), len(alerts))
+
+
 def wilson(hits: int, of: int) -> tuple[float, float]:
     """95 % interval of a share (Wilson 1927)."""
     if of == 0:
@@ -71,8 +82,11 @@ def over_people(people: Sequence[str], figure: Callable[[Sequence[str]], float])
     return drawn[int(0.025 * _DRAWS)], drawn[int(0.975 * _DRAWS) - 1]
 
 
-Tallies = Mapping[str, Mapping[str, Tally]]
+Alerts = dict[str, dict[str, tuple[datetime, ...]]]
 """By person and type of label."""
+
+Tallies = Mapping[str, Mapping[str, Tally]]
+"""Likewise."""
 
 
 def total(tallies: Tallies, people: Sequence[str] | None = None, label: str | None = None) -> Tally:

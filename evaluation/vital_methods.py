@@ -116,19 +116,27 @@ def alerts(patient: Patient, types: frozenset[str], chosen: VitalSignsParameters
 
 
 class Trials:
-    """What each range and person came to; nothing is tried twice."""
+    """What each range called for in each person; nothing is tried twice."""
 
     def __init__(self, patients: Iterable[Patient]) -> None:
         self.patients = {one.name: one for one in patients}
+        self._alerts: dict[tuple[str, str, Ends, Personal], tuple[datetime, ...]] = {}
         self._tallies: dict[tuple[str, str, Ends, Personal], Tally] = {}
 
+    def alerts(self, name: str, group: str, ends: Ends, personal: Personal) -> tuple[datetime, ...]:
+        """When somebody would have been called, for one person and group of vital signs."""
+        key = name, group, ends, personal.of(group)
+        if key not in self._alerts:
+            chosen = parameters(dict(ends), personal)
+            self._alerts[key] = tuple(alerts(self.patients[name], GROUPS[group][1], chosen)[group])
+        return self._alerts[key]
+
     def tally(self, name: str, group: str, ends: Ends, personal: Personal) -> Tally:
-        """One person, one group of vital signs."""
+        """These alerts against the labels."""
         key = name, group, ends, personal.of(group)
         if key not in self._tallies:
-            patient = self.patients[name]
-            called = alerts(patient, GROUPS[group][1], parameters(dict(ends), personal))[group]
-            self._tallies[key] = match(called, patient.labels.get(group, ()))
+            labels = self.patients[name].labels.get(group, ())
+            self._tallies[key] = match(self.alerts(name, group, ends, personal), labels)
         return self._tallies[key]
 
     def score(self, names: Sequence[str], group: str, ends: Ends, personal: Personal, weight: float) -> float:

@@ -54,7 +54,7 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     temperature_material: Annotated[float, bounded(_DEGREE, 0.5, 5, "TIHM, over people")] = 2.5
     temperature_widen: Annotated[float, bounded(_DEGREE, 0, 2, _OWN)] = 0
     body_water_low: Annotated[float, bounded(_PERCENT, 20, 60, "TIHM: confirmed below 40")] = 40
-    body_water_high: Annotated[float, bounded(_PERCENT, 50, 85, "TIHM: confirmed above 70")] = 70
+    body_water_high: Annotated[float, bounded(_PERCENT, 50, 85, "what scales show of anybody healthy, and TIHM")] = 75
     body_water_material: Annotated[float, bounded(_PERCENT, 1, 20, "TIHM, over people")] = 4
     body_water_widen: Annotated[float, bounded(_PERCENT, 0, 10, _OWN)] = 0
 
@@ -68,7 +68,7 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     ] = 86_400
     settle_share: Annotated[
         float, bounded("1", 0, 1, "of the material deviation, beyond the range on the first day; TIHM, over people")
-    ] = 0.25
+    ] = 0.1
     hysteresis_share: Annotated[
         float, bounded("1", 0, 0.5, "of the material deviation: 3 beats, 0.6 % oxygen; what cuffs differ by")
     ] = 0.1
@@ -84,7 +84,10 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     again_s: Annotated[
         float, bounded("s", 1800, 604_800, "said again while it stays outside, if the alarm was closed meanwhile")
     ] = 14_400
-    implausible: Annotated[int, bounded("1", 1, 100, "one is a slipped finger, three in a row are the sensor")] = 3
+    implausible: Annotated[
+        int, bounded("1", 1, 100, "of a stream: one is a slipped band, three in a row the sensor")
+    ] = 3
+    implausible_spot: Annotated[int, bounded("1", 1, 100, "who measures twice in vain needs another device")] = 2
 
     def __post_init__(self) -> None:
         """A range has its low end below its high one."""

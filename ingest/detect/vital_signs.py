@@ -24,7 +24,7 @@ from ingest.detect.core import Clearing, Event, Evidence, Finding, Home, Step, e
 from ingest.detect.vital_course import Course, Exceeded, follow
 from ingest.detect.vital_limits import VitalSignsParameters
 from ingest.detect.vital_words import why_inside, why_outside, why_sensor, why_sensor_back
-from ingest.detect.vitals import READING_TYPES, WEIGHT, Implausible, Measured, is_spot, read_vitals, whose
+from ingest.detect.vitals import READING_TYPES, SPOT_KINDS, WEIGHT, Implausible, Measured, is_spot, read_vitals, whose
 
 KIND = "vital_signs"
 SENSOR = "sensor"
@@ -121,7 +121,8 @@ def _doubt(state: VitalSignsState, event: Event, seen: Implausible, parameters: 
     known = state.faults.get(sensor)
     fault = Fault(event.at, evidence(event)) if known is None else msgspec.structs.replace(known, count=known.count + 1)
     raised: tuple[Finding, ...] = ()
-    if fault.count >= parameters.implausible and not fault.said:
+    needed = parameters.implausible_spot if event.device.kind in SPOT_KINDS else parameters.implausible
+    if fault.count >= needed and not fault.said:
         fault = msgspec.structs.replace(fault, said=True)
         reason = why_sensor(event.device.id, event.type, fault.count, seen, fault.since.isoformat())
         told = tuple(dict.fromkeys((fault.first, evidence(event))))

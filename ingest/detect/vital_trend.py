@@ -4,11 +4,13 @@
 against the weeks before by more than matters clinically; the notice belongs to the span from the first shifted day
 until the level is back, or has become the usual one.
 
-**What is judged.** Each local day is one value, its median. When a day is over, the median of the last `recent_days` is
-compared with that of the `before_days` before them, both with enough days in them. The difference must reach what is
-material for this vital sign, and `spreads` times the spread (1.4826 MAD) of the days before, so that one odd day or a
-restless pressure is no trend. Over when less than half of that is left. A value that is not newer than the newest of
-its kind changes nothing; nothing is judged where nobody knows whom a device measures.
+**What is judged.** Each local day is one value: the median of single measurements; of a stream the lower quartile,
+which is the person at rest, whatever he does in the daytime. When a day is over, the median of the last `recent_days`
+(of a stream `stream_days`) is compared with that of the `before_days` before them, both with enough days in them. The
+difference must reach what is material for this vital sign, and `spreads` times the spread (1.4826 MAD) of the days
+before, so that one odd day or a restless pressure is no trend. Over when less than half of that is left. A value that
+is not newer than the newest of its kind changes nothing; nothing is judged where nobody knows whom a device measures,
+or while the home is known to be away.
 """
 
 from datetime import date, datetime, timedelta
@@ -19,7 +21,7 @@ import msgspec
 
 from alerts.why import why
 from ingest.detect.core import Clearing, Event, Evidence, Finding, Home, Parameters, Step, bounded, evidence
-from ingest.detect.vitals import READING_TYPES, TRAITS, Measured, Vital, is_spot, read_vitals, whose
+from ingest.detect.vitals import READING_TYPES, TRAITS, WEIGHT, Measured, Vital, is_spot, read_vitals, whose
 
 KIND = "vital_trend"
 
@@ -32,7 +34,7 @@ _PEOPLE_KEPT = 6
 class VitalTrendParameters(Parameters, frozen=True, kw_only=True):
     """`*_shift`: what is material over days."""
 
-    heart_rate_shift: Annotated[float, bounded("/min", 3, 60, "half of a NEWS2 step (91 to 110)")] = 10
+    heart_rate_shift: Annotated[float, bounded("/min", 3, 60, "nearly half of a NEWS2 step (91 to 110)")] = 8
     respiration_shift: Annotated[float, bounded("/min", 1, 20, "a NEWS2 step: 21 to 24")] = 4
     spo2_shift: Annotated[float, bounded("%", 1, 20, "more than a NEWS2 step of 2; oximeters err by 2")] = 3
     systolic_shift: Annotated[
@@ -44,6 +46,7 @@ class VitalTrendParameters(Parameters, frozen=True, kw_only=True):
     weight_shift: Annotated[float, bounded("kg", 0.5, 20, "more than 2 kg within days: heart failure, ESC 2021")] = 2
 
     recent_days: Annotated[int, bounded("d", 2, 14, "days are what a notice has; three of five stand one odd one")] = 5
+    stream_days: Annotated[int, bounded("d", 2, 14, "a day of a stream is many values, and scatters less")] = 3
     recent_needed: Annotated[int, bounded("d", 1, 14, "of the recent days with a value")] = 3
     before_days: Annotated[int, bounded("d", 7, 42, "four weeks smooth a cold; a season is no trend")] = 28
     before_needed: Annotated[int, bounded("d", 3, 42, "a week")] = 7
@@ -54,8 +57,8 @@ class VitalTrendParameters(Parameters, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """There must be as many days as are needed."""
-        if self.recent_needed > self.recent_days:
-            raise ValueError("recent_needed must not be above recent_days")
+        if self.recent_needed > min(self.recent_days, self.stream_days):
+            raise ValueError("recent_needed must not be above recent_days and stream_days")
         if self.before_needed > self.before_days:
             raise ValueError("before_needed must not be above before_days")
 
@@ -65,10 +68,10 @@ class VitalTrendParameters(Parameters, frozen=True, kw_only=True):
 
 
 class Level(msgspec.Struct, frozen=True, array_like=True):
-    """A local day (its ordinal) and its median."""
+    """A local day (its ordinal) and what stands for it."""
 
     day: int
-    median: float
+    value: float
 
 
 class Drift(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -95,27 +98,28 @@ class VitalTrendDetector:
 
     name = "vital_trend"
     events = READING_TYPES
-    wakes = frozenset[str]()
+    wakes = frozenset({WEIGHT})  # the others wake vital_signs
     parameters = VitalTrendParameters
     state = VitalTrendState
 
     def event(self, state: VitalTrendState, event: Event, home: Home, parameters: VitalTrendParameters) -> Step:
         """A device has measured something."""
         read, resident = read_vitals(event), whose(event.device, home)
-        if not isinstance(read, tuple) or not read or resident is None:
+        if not isinstance(read, tuple) or not read or resident is None or home.absent(event.at) is not None:
             return Step(state)
         drifts = dict(state.people.get(str(resident), {}))
         raised: list[Finding] = []
         cleared: list[Clearing] = []
         for measured in read:
-            key = measured.vital if is_spot(measured.vital, event.device) else f"{measured.vital}_stream"
+            stream = not is_spot(measured.vital, event.device)
+            key = f"{measured.vital}_stream" if stream else measured.vital
             drift = drifts.get(key, Drift())
             if drift.last_at is not None and event.at <= drift.last_at:
                 continue
             today = event.at.astimezone(home.zone).date().toordinal()
             if drift.day and today > drift.day:
-                drift = _close(drift, parameters)
-                shift = _shift(drift, parameters)
+                drift = _close(drift, parameters, stream=stream)
+                shift = _shift(drift, parameters, stream=stream)
                 drift, found, over = _judge(drift, measured.vital, shift, event, home, parameters)
                 raised += [found] if found else []
                 cleared += [over] if over else []
@@ -158,23 +162,24 @@ def _count(drift: Drift, today: int, at: datetime, measured: Measured) -> Drift:
     return msgspec.structs.replace(drift, day=today, values=values, last_at=at, kept_at=kept_at)
 
 
-def _close(drift: Drift, parameters: VitalTrendParameters) -> Drift:
+def _close(drift: Drift, parameters: VitalTrendParameters, *, stream: bool) -> Drift:
     """The day that was under way is over."""
+    value = sorted(drift.values)[len(drift.values) // 4] if stream else median(drift.values)
     oldest = drift.day - parameters.recent_days - parameters.before_days
-    levels = (*drift.levels, Level(drift.day, round(median(drift.values), 2)))
+    levels = (*drift.levels, Level(drift.day, round(value, 2)))
     return msgspec.structs.replace(drift, levels=tuple(one for one in levels if one.day > oldest), values=())
 
 
-def _shift(drift: Drift, parameters: VitalTrendParameters) -> Shift | None:
+def _shift(drift: Drift, parameters: VitalTrendParameters, *, stream: bool) -> Shift | None:
     """What the last day that is over says; None where too few days are known."""
-    turn = drift.day - parameters.recent_days
+    turn = drift.day - (parameters.stream_days if stream else parameters.recent_days)
     recent = [one for one in drift.levels if one.day > turn]
-    before = [one.median for one in drift.levels if one.day <= turn]
+    before = [one.value for one in drift.levels if one.day <= turn]
     if len(recent) < parameters.recent_needed or len(before) < parameters.before_needed:
         return None
     middle = median(before)
     spread = _MAD_TO_SD * median(abs(one - middle) for one in before)
-    return Shift(median(one.median for one in recent), middle, spread, recent[0].day, len(recent))
+    return Shift(median(one.value for one in recent), middle, spread, recent[0].day, len(recent))
 
 
 def _judge(

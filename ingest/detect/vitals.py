@@ -72,10 +72,10 @@ _VITAL_OF: dict[str, Vital] = {
 READING_TYPES = frozenset({*map(str, _VITAL_OF), ReadingType.BLOOD_PRESSURE.value})
 
 #: Kinds of devices that somebody uses to take one measurement; all others watch all the time.
-SPOT_KINDS = frozenset({"cuff", "blood_pressure_monitor", "thermometer", "oximeter", "scale"})
+SPOT_KINDS = frozenset({"cuff", "blood_pressure", "thermometer", "oximeter", "scale"})
 _SPOT_VITALS = frozenset({Vital.SYSTOLIC, Vital.DIASTOLIC, Vital.WEIGHT, Vital.BODY_WATER})
 #: They measure the air of a room, or the skin, which is several degrees cooler than the body.
-_BODY_THERMOMETERS = frozenset({"thermometer", "cuff", "oximeter"})
+_BODY_THERMOMETERS = frozenset({"thermometer", "oximeter"})
 
 #: (factor, offset) that turns a value in that unit into ours.
 _CONVERSIONS: dict[str, Mapping[str, tuple[float, float]]] = {

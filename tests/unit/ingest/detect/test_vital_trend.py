@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told_home import GRANDMA, GRANDPA, ToldHome, at
 
-from ingest.detect.core import Clearing, Device, Finding
+from ingest.detect.core import Absence, Clearing, Device, Finding
 from ingest.detect.vital_trend import DETECTOR, VitalTrendParameters
 
 BAND, CUFF, SCALE = Device("band", "wristband", resident_id=GRANDMA), Device("cuff", "cuff"), Device("scale", "scale")
@@ -20,8 +20,8 @@ SWING = (0.0, 0.4, -0.3, 0.2, -0.4, 0.3, 0.0)
 class Mornings(ToldHome):
     """A person who steps on the scale every morning."""
 
-    def __init__(self, **parameters: Any) -> None:
-        super().__init__(DETECTOR, BAND, CUFF, SCALE, **parameters)
+    def __init__(self, **more: Any) -> None:
+        super().__init__(DETECTOR, BAND, CUFF, SCALE, **more)
 
     def weigh(self, first: int, *weights: float) -> None:
         for day, weight in enumerate(weights, first):
@@ -82,6 +82,25 @@ def test_both_halves_of_the_pressure_and_a_bands_heart_rate() -> None:
     assert {one.why["vital"] for one in person.raised(at(9, 28))} == {"systolic", "heart_rate"}
 
 
+def test_what_is_measured_while_somebody_is_known_to_be_away_does_not_count() -> None:
+    """In hospital with the band on."""
+    person = Mornings(absences=[Absence(at(0, 21), at(0, 26))])
+    for day in range(26):
+        for hour in range(24):
+            person.tell(at(hour, 1 + day), "band", "heart_rate", 62 + 20 * (day >= 20) + hour % 7)
+    assert person.found(at(9, 28)) == []
+
+
+def test_a_week_of_long_walks_is_no_trend_of_the_heart() -> None:
+    """The person at rest is what counts."""
+    person = Mornings()
+    for day in range(26):
+        for hour in range(24):
+            walks = day >= 20 and 9 <= hour < 17
+            person.tell(at(hour, 1 + day), "band", "heart_rate", 62 + 30 * walks + hour % 7)
+    assert person.found(at(9, 28)) == []
+
+
 def test_a_shared_scale_weighs_nobody_in_particular() -> None:
     couple = Mornings(residents=(GRANDMA, GRANDPA))
     couple.weigh(0, *[70.0] * 14, *[80.0] * 10)
@@ -89,7 +108,7 @@ def test_a_shared_scale_weighs_nobody_in_particular() -> None:
 
 
 def test_more_days_cannot_be_needed_than_there_are() -> None:
-    with pytest.raises(ValueError, match="recent_needed must not be above recent_days"):
+    with pytest.raises(ValueError, match="recent_needed must not be above recent_days and stream_days"):
         VitalTrendParameters(recent_days=3, recent_needed=4)
     with pytest.raises(ValueError, match="before_needed must not be above before_days"):
         VitalTrendParameters(before_days=7, before_needed=8)
