@@ -1,4 +1,4 @@
-"""When an alert and a label mean the same, for every method alike, and what follows: recall, false alerts, intervals.
+"""When an alert and a label mean the same, for every method alike, and what follows: recall and false alerts.
 
 An alert meets a label of its type where the reading was taken at most `BEFORE` before the label's time stamp, or at
 most `AFTER` after it. A label is found when an alert meets it; an alert that meets none is false. Several alerts may
@@ -9,15 +9,12 @@ labels' an hour behind; minutes pass until somebody looks), and what is measured
 at 8:00 the next morning.
 """
 
-import math
-import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 BEFORE = timedelta(hours=15)
 AFTER = timedelta(minutes=65)
-_DRAWS = 2000
 MONTH_D = 365.25 / 12
 
 
@@ -64,22 +61,6 @@ def match_one_to_one(alerts: Sequence[datetime], labels: Sequence[datetime]) -> 
             free.remove(met)
             found += 1
     return Tally(found, len(labels), len(free), len(alerts))
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    if of == 0:
-        return 0.0, 1.0
-    z, share = 1.959964, hits / of
-    middle, half = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return max(0.0, (middle - half) / (1 + z * z / of)), min(1.0, (middle + half) / (1 + z * z / of))
-
-
-def over_people(people: Sequence[str], figure: Callable[[Sequence[str]], float]) -> tuple[float, float]:
-    """95 % interval of a figure by drawing people anew (percentile bootstrap): labels of one person hang together."""
-    chance = random.Random("people")
-    drawn = sorted(figure(chance.choices(people, k=len(people))) for _ in range(_DRAWS))
-    return drawn[int(0.025 * _DRAWS)], drawn[int(0.975 * _DRAWS) - 1]
 
 
 Alerts = dict[str, dict[str, tuple[datetime, ...]]]

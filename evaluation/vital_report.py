@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from evaluation.intervals import resampled_interval, wilson_interval
 from evaluation.options import Figures
-from evaluation.vital_matching import AFTER, BEFORE, MONTH_D, Alerts, Tallies, Tally, match, over_people, total, wilson
+from evaluation.vital_matching import AFTER, BEFORE, MONTH_D, Alerts, Tallies, Tally, match, total
 from evaluation.vital_recordings import LABEL_OF, LABELS, Patient
 from ingest.detect.vitals import READING_TYPES, Vital
 
@@ -28,10 +29,10 @@ def figures(patients: Sequence[Patient], tallies: Tallies) -> Figures:
     everything["person_days"] = round(sum(days.values()))
     everything["false_per_person_month"] = _rate(names, days, tallies)
     everything["false_per_person_month_95"] = [
-        round(one, 2) for one in over_people(names, lambda drawn: _rate(drawn, days, tallies))
+        round(one, 2) for one in resampled_interval(names, lambda drawn: _rate(drawn, days, tallies))
     ]
     everything["recall_95_over_people"] = [
-        round(one, 3) for one in over_people(names, lambda drawn: total(tallies, drawn).recall or 0.0)
+        round(one, 3) for one in resampled_interval(names, lambda drawn: _recall(tallies, drawn))
     ]
     everything["by_label"] = {label: _of(total(tallies, label=label)) for label in LABELS}
     return everything
@@ -40,8 +41,10 @@ def figures(patients: Sequence[Patient], tallies: Tallies) -> Figures:
 def difference(ours: Tallies, fixed: Tallies) -> Figures:
     """Ours less fixed, with intervals by drawing the same people for both."""
     names = list(ours)
-    recall = over_people(names, lambda drawn: (total(ours, drawn).recall or 0) - (total(fixed, drawn).recall or 0))
-    false = over_people(names, lambda drawn: total(ours, drawn).false - total(fixed, drawn).false)
+    recall = resampled_interval(
+        names, lambda drawn: (total(ours, drawn).recall or 0) - (total(fixed, drawn).recall or 0)
+    )
+    false = resampled_interval(names, lambda drawn: total(ours, drawn).false - total(fixed, drawn).false)
     return {
         "labels_found": total(ours).found - total(fixed).found,
         "false_alerts": total(ours).false - total(fixed).false,
@@ -123,17 +126,21 @@ def _of(tally: Tally) -> Figures:
         "found": tally.found,
         "labels": tally.labels,
         "recall": None if tally.recall is None else round(tally.recall, 4),
-        "recall_95": [round(one, 3) for one in wilson(tally.found, tally.labels)],
+        "recall_95": [round(one, 3) for one in wilson_interval(tally.found, tally.labels)],
         "false_alerts": tally.false,
         "alerts": tally.alerts,
         "precision": None if tally.precision is None else round(tally.precision, 4),
-        "precision_95": [round(one, 3) for one in wilson(met, tally.alerts)],
+        "precision_95": [round(one, 3) for one in wilson_interval(met, tally.alerts)],
     }
 
 
 def _rate(names: Sequence[str], days: Mapping[str, float], tallies: Tallies) -> float:
     observed = sum(days[name] for name in names)
     return round(total(tallies, names).false / observed * MONTH_D, 4) if observed else 0.0
+
+
+def _recall(tallies: Tallies, names: Sequence[str]) -> float:
+    return total(tallies, names).recall or 0.0
 
 
 def _percent(share: float) -> str:

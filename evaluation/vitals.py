@@ -106,8 +106,8 @@ def _print(
     middle, months = offsets[len(offsets) // 2], sum(one.days for one in patients) / MONTH_D
     labels = sum(one["labels"] for one in there.values())
     parts = [
-        f"\nVital signs: {len(patients)} people, {months:.1f} person-months, {labels} labels, {middle:.0f} min (median) "
-        "before the next reading",
+        f"\nVital signs: {len(patients)} people, {months:.1f} person-months, {labels} labels",
+        f"From a label to the next reading of what it is about: {middle:.0f} min (median)",
         markdown([
             ["label", "labels", "with a reading in reach", "of people without any such reading"],
             *([label, *one.values()] for label, one in there.items()),
