@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import backlog, fsync, growth, history, limit, ours, peer, rabbitmq, sos, subscribers
+from benchmarks import backlog, deadlines, fsync, growth, history, limit, ours, peer, rabbitmq, sos, subscribers
 from benchmarks.report import Figures, line, percentile, percentiles_table, rates_table
 from benchmarks.stage import Stage, stage
 from carebed.logs import configure_logs
 
-PARTS = ("rates", "subscribers", "rabbitmq", "sos", "growth")
+PARTS = ("rates", "subscribers", "rabbitmq", "sos", "growth", "deadlines")
 #: Only when it is asked for: with its hundred million readings it takes a quarter of an hour and 20 GB.
 LARGE = ("history",)
 
@@ -61,6 +61,8 @@ def main() -> None:
             )
         if "sos" in parts:
             figures |= asyncio.run(_latency(directory, options.presses, options.messages))
+        if "deadlines" in parts:
+            figures |= asyncio.run(deadlines.measure(directory / "deadlines"))
         if "history" in parts:
             figures |= asyncio.run(history.measure(directory / "history", options.readings))
     finally:

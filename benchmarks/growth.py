@@ -50,6 +50,8 @@ _LIVED = (
         ON CONFLICT DO NOTHING""",
     """INSERT INTO deadline (kind, subject, due_at)
         SELECT 'inactivity', id::text, carebed_now() + interval '12 hours' FROM home ON CONFLICT DO NOTHING""",
+    """INSERT INTO deadline (kind, subject, due_at)
+        SELECT 'detect', id::text, carebed_now() + interval '6 hours' FROM home ON CONFLICT DO NOTHING""",
     "ANALYZE",
 )
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from carebed.embedded import ports
 from carebed.embedded.broker import EmbeddedBroker
@@ -21,6 +22,9 @@ from registry.seed import seed_demo
 
 HOMES = 1_000
 """Five sensors each: the 5,000 devices of the figures."""
+
+#: Homes that may connect themselves.
+_CONNECTING = 300
 
 LOADER, PEER = "bench-loader", "bench-peer"
 _PASSWORD = "measured-not-guessed"  # noqa: S105 - of two users of a throw-away broker
@@ -52,6 +56,8 @@ class Stage:
     database: DatabaseUrls
     devices: list[tuple[str, str]]
     """(gateway, device) of every sensor."""
+    gateways: list[dict[str, Any]]
+    """Those of the demo that may connect, as the ready file lists them."""
     database_pid: int
 
     @property
@@ -88,7 +94,9 @@ async def stage(directory: Path) -> AsyncIterator[Stage]:
         await asyncio.to_thread(upgrade, urls.owner)
         demo = await asyncio.to_thread(seed_demo, urls.owner, HOMES, data.secrets)
         hashed = password_hash(_PASSWORD)
-        broker.set_gateways([(LOADER, hashed), (PEER, hashed)])
+        gateways = demo.gateways[:_CONNECTING]
+        homes = [(gateway["id"], password_hash(gateway["password"])) for gateway in gateways]
+        broker.set_gateways([(LOADER, hashed), (PEER, hashed), *homes])
         await broker.start()
         sensors = [
             (gateway["id"], device["id"])
@@ -97,7 +105,7 @@ async def stage(directory: Path) -> AsyncIterator[Stage]:
             if device["kind"] != "gateway"
         ]
         users = broker.users | {LOADER: _PASSWORD, PEER: _PASSWORD}
-        yield Stage(data.path, broker.port, users, broker.users_file, urls, sensors, database.pid)
+        yield Stage(data.path, broker.port, users, broker.users_file, urls, sensors, gateways, database.pid)
     finally:
         await broker.stop()
         await database.stop()

@@ -32,7 +32,9 @@ log = get_logger()
 Handler = Callable[[AsyncConnection, datetime, list[Deadline]], Awaitable[None]]
 
 TICK_S = 1.0
-_BATCH = 200
+#: Each statement of a handler costs the same for one row as for hundreds; with more than this, whoever is urgent in
+#: another kind would wait too long for his turn.
+_BATCH = 500
 _RETRIES = 20
 _RETRY_FIRST_S = 1.0
 _RETRY_LONGEST_S = 30.0

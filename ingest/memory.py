@@ -75,7 +75,7 @@ class Shown(msgspec.Struct, frozen=True):
     alarms: dict[str, Cursor] = {}
 
 
-class _Kept(msgspec.Struct, omit_defaults=True):
+class _Kept(msgspec.Struct):
     state: msgspec.Raw
     due_at: datetime | None = None
     failures: int = 0
@@ -93,10 +93,11 @@ _SHOWN = msgspec.json.Decoder(Shown)
 
 _LOAD = "SELECT home_id, memory::text, shown::text FROM detection WHERE home_id = ANY(%s::uuid[])"
 
-# One row per home, whether or not it was there.
+# One row per home, whether or not it was there. All of them are one document: an array of documents has to be escaped
+# sign by sign.
 _STORE = text("""
     INSERT INTO detection (home_id, memory, shown)
-    SELECT * FROM unnest(CAST(:homes AS uuid[]), CAST(:memories AS jsonb[]), CAST(:shown AS jsonb[]))
+    SELECT CAST(one ->> 0 AS uuid), one -> 1, one -> 2 FROM jsonb_array_elements(CAST(:rows AS jsonb)) AS one
     ON CONFLICT (home_id) DO UPDATE SET memory = EXCLUDED.memory, shown = EXCLUDED.shown
 """)
 
@@ -142,23 +143,8 @@ def _lost(detector: str, error: Exception) -> None:
     log.error("detector_state_unreadable", detector=detector, error=str(error))
 
 
-def memory_json(memory: Memory) -> str:
-    """As it is stored."""
-    kept = {name: _Kept(msgspec.Raw(msgspec.json.encode(one.state)), one.due_at, one.failures)
-            for name, one in memory.items()}  # fmt: skip
-    return msgspec.json.encode(kept).decode()
-
-
 async def remember(conn: AsyncConnection, homes: Mapping[UUID, Recollection]) -> None:
     """Store what is remembered now."""
-    if not homes:
-        return
-    in_order = sorted(homes.items())
-    await conn.execute(
-        _STORE,
-        {
-            "homes": text_array(str(home) for home, _ in in_order),
-            "memories": [memory_json(one.memory) for _, one in in_order],
-            "shown": [msgspec.json.encode(one.shown).decode() for _, one in in_order],
-        },
-    )
+    if homes:
+        rows = [(home, one.memory, one.shown) for home, one in sorted(homes.items())]
+        await conn.execute(_STORE, {"rows": msgspec.json.encode(rows).decode()})

@@ -5,6 +5,7 @@ the API; where it can be read no more (a bound has changed), the whole row is pa
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -59,10 +60,11 @@ Layer = Mapping[str, Mapping[str, Any]]
 """Detector -> values, as they were set in one scope."""
 
 
-def branches(area_code: str) -> list[str]:
+@lru_cache(maxsize=10_000)
+def branches(area_code: str) -> tuple[str, ...]:
     """The codes of all areas that this one lies in, itself included, the smallest first."""
     codes = {area_code[:digits].ljust(12, "0") for digits in LEVEL_DIGITS.values()}
-    return sorted(codes, key=lambda code: len(code.rstrip("0")), reverse=True)
+    return tuple(sorted(codes, key=lambda code: len(code.rstrip("0")), reverse=True))
 
 
 def resolve(detectors: Sequence[Detector[Any, Any]], layers: Sequence[Layer]) -> dict[str, Parameters]:

@@ -145,7 +145,7 @@ class Signs:
             return []
         rows = await conn.execute(_SEEN, {"lane": lane, "now": now, "devices": text_array(new)})
         unwatched = [self._devices[device_id] for device_id in rows.scalars()]
-        homes = {str(self._devices[one].place.home_id) for one in new if self._devices[one].place.home_id is not None}
+        homes = {one for one in (self._devices[device].place.home_text for device in new) if one is not None}
         unseen = await conn.execute(_UNSEEN, {"homes": text_array(sorted(homes))})
         return [
             *(Arm("offline", facts.id, now + timedelta(seconds=facts.heartbeat_s * facts.missed_beats))

@@ -91,16 +91,13 @@ class Waking:
         """Wake the homes of these senders, whose messages came on these sessions, within the batch's transaction and in
         its turn. Returns whom to give to `committed`."""
         new = [one for one, session in brought.items() if self._woken.get(one) is not session]
-        homes: dict[UUID, int] = {}
+        homes: dict[str, int] = {}
         for sender in new:
-            home_id = None if sender.device is None else sender.device.place.home_id
-            if home_id is not None:
-                homes[home_id] = int(sender.topic.group, 16)
+            home = None if sender.device is None else sender.device.place.home_text
+            if home is not None:
+                homes[home] = int(sender.topic.group, 16)
         if homes:
-            asked = {
-                "groups": text_array(str(group) for group in homes.values()), "homes": text_array(map(str, homes)),
-                "now": now,
-            }  # fmt: skip
+            asked = {"groups": text_array(map(str, homes.values())), "homes": text_array(homes), "now": now}
             await conn.execute(_WAKE, asked)
         return new
 
