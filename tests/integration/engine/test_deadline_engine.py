@@ -142,7 +142,7 @@ async def test_a_row_moved_by_somebody_else_starts_with_a_clean_slate(
 
 
 async def test_engines_share_the_work_and_wait_for_nobody(database: Database, diary: Diary) -> None:
-    await due(database, *(f"{number:04}" for number in range(1_000)))
+    await due(database, *(f"{number:04}" for number in range(2_500)))
     engines = [Engine(database, {"diary": diary}, process="test") for _ in range(4)]
 
     async def work(engine: Engine) -> int:
@@ -152,8 +152,8 @@ async def test_engines_share_the_work_and_wait_for_nobody(database: Database, di
         return total
 
     shares = await asyncio.gather(*(work(engine) for engine in engines))
-    assert sum(shares) == 1_000
-    assert len(diary.handled) == len(set(diary.handled)) == 1_000
+    assert sum(shares) == 2_500
+    assert len(diary.handled) == len(set(diary.handled)) == 2_500
     assert sum(share > 0 for share in shares) > 1
     assert await left(database) == {}
 
