@@ -29,6 +29,8 @@ ANSWERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "band_off": {"not_worn": frozenset({"not_worn"})},
     "battery_low": {"battery": frozenset({"battery"})},
     "power_cut": {"mains": frozenset({"mains"})},
+    "gateway_silent": {"offline": frozenset({"offline"})},
+    "device_silent": {"offline": frozenset({"offline"})},
     "sensor_stuck": {"stuck": frozenset({"sensor"})},
     "sensor_implausible": {"vital_signs": frozenset({"sensor"})},
     "clock_drift": {"clock": frozenset({"clock"})},
@@ -49,6 +51,7 @@ EXCUSED: Mapping[str, Mapping[str, timedelta]] = {
     "zone": {"away_unannounced": _AT_ONCE},
     "stuck": {"device_silent": _AT_ONCE, "gateway_silent": _AT_ONCE},
     "battery": {"battery_low": -timedelta(days=30)},
+    "offline": {"device_silent": _AT_ONCE, "gateway_silent": _AT_ONCE},
 }
 
 #: Alarms of these kinds stay open for a day; a call is closed within the hour. Until then it is no further one.

@@ -18,6 +18,7 @@ from evaluation.nights import Nights
 from evaluation.playing import Checkpoint, Noticed, Player
 from evaluation.scenario_answers import ANSWERS, SETTINGS
 from evaluation.scenario_lives import LEARNING_DAYS, Emergency, emergencies, households
+from evaluation.scenario_rules import OFFLINE, Heard, offline_alarms
 from ingest.detect import inactivity
 from ingest.detect.catalogue import detectors
 from ingest.detect.core import Detector, Finding, Parameters
@@ -88,16 +89,20 @@ def run_household(which: str, name: str) -> Run:
     life, player = Life(household), Player(household, detectors(), parameters)
     nights, outcomes, sizes = Nights(_of_inactivity(parameters)), list[Outcome](), Counter[str]()
     pending: list[Told] = []
+    heard: Heard = {}
     for day in life.dates():
         here = player.checkpoint()
-        outcomes += [_play(one, life, here, pending) for one in mine if one.day == day]
-        pending = feed(player, pending, life.day(day), household, day)
+        outcomes += [_play(one, life, here, pending, heard) for one in mine if one.day == day]
+        told = life.day(day)
+        pending = feed(player, pending, told, household, day)
+        heard = heard_also(heard, told)
         player.learn(nights.learn(player, household.local(day + _DAY)))
         for detector, known in player.memory.items():
             sizes[detector] = max(sizes[detector], len(msgspec.json.encode(known.state)))
     judged_from = household.local(household.first + timedelta(days=LEARNING_DAYS))
     ends = household.local(household.first + timedelta(days=household.days))
-    alarms = [one for one in map(_alarm, player.noticed) if one is not None and one.known_at >= judged_from]
+    alarms = [one for one in map(_alarm, player.noticed) if one is not None] + _silent(household, heard, ends)
+    alarms = [one for one in alarms if one.known_at >= judged_from]
     return Run(name, _judged_days(household, judged_from, ends), alarms, life.truths(), outcomes, sizes)
 
 
@@ -109,7 +114,19 @@ def feed(player: Player, pending: list[Told], told: list[Told], household: House
     return [one for one in coming if one.received_at >= midnight]
 
 
-def _play(emergency: Emergency, life: Life, start: Checkpoint, pending: list[Told]) -> Outcome:
+def heard_also(heard: Heard, told: Sequence[Told]) -> Heard:
+    """When devices were heard, with these messages."""
+    more: dict[str, list[datetime]] = {}
+    for one in told:
+        more.setdefault(one.device, []).append(one.received_at)
+    return {device: sorted([*heard.get(device, ()), *more.get(device, ())]) for device in heard.keys() | more.keys()}
+
+
+def _silent(household: Household, heard: Heard, until: datetime) -> list[Alarm]:
+    return [Alarm(OFFLINE, OFFLINE, at, at, device, "silent") for at, device in offline_alarms(household, heard, until)]
+
+
+def _play(emergency: Emergency, life: Life, start: Checkpoint, pending: list[Told], heard: Heard) -> Outcome:
     """The emergency from the morning of its day on, for those detectors that ought to notice it."""
     mishap, household = emergency.mishap, emergency.household
     answers = ANSWERS.get(mishap.kind, {})
@@ -118,11 +135,17 @@ def _play(emergency: Emergency, life: Life, start: Checkpoint, pending: list[Tol
     player.resume(start)
     begins_at, ends_at = moment(mishap.begins_s), moment(mishap.ends_s)
     found: dict[str, datetime | None] = {one.name: None for one in chosen}
+    if OFFLINE in answers:
+        found[OFFLINE] = None
     day = emergency.day
     while household.local(day) < ends_at and None in found.values():
-        pending = feed(player, pending, life.day(day, mishap), household, day)
+        told = life.day(day, mishap)
+        pending = feed(player, pending, told, household, day)
         day += _DAY
         alarms = [one for one in map(_alarm, player.noticed) if one is not None]
+        if OFFLINE in answers:
+            heard = heard_also(heard, told)
+            alarms += _silent(household, heard, min(ends_at, household.local(day)))
         for name in found:
             found[name] = min(
                 (one.known_at for one in alarms if one.detector == name and one.kind in answers[name]

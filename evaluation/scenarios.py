@@ -10,6 +10,7 @@ from itertools import groupby
 from benchmarks.report import line
 from evaluation.options import Figures, Options
 from evaluation.scenario_lives import FROZEN, LEARNING_DAYS, digest
+from evaluation.scenario_rules import OFFLINE
 from evaluation.scenario_runs import Alarm, Run, run_all
 from evaluation.scenario_scores import (
     Found,
@@ -46,11 +47,12 @@ def measure(options: Options) -> Figures:
 
 
 def _names() -> list[str]:
-    return [str(one.name) for one in detectors()]
+    return sorted([*(str(one.name) for one in detectors()), OFFLINE])
 
 
 def _is_on(name: str) -> bool:
-    return bool(next(one.parameters().enabled for one in detectors() if one.name == name))
+    """By default; rules that are no detectors always are."""
+    return bool(next((one.parameters().enabled for one in detectors() if one.name == name), True))
 
 
 def _false(runs: Sequence[Run], name: str) -> list[tuple[str, Alarm]]:
