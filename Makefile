@@ -62,7 +62,7 @@ HOMES ?= $(CAREBED_RECORDINGS)/homes
 VITALS ?= $(CAREBED_RECORDINGS)/vitals
 
 evaluate: $(PYTHON_READY)  ## how well the detectors do, also in build/evaluate.json (HOMES=DIR VITALS=DIR PART=name)
-	$(BIN)/python -m evaluation $(PART) --homes '$(HOMES)' --vitals '$(VITALS)'
+	$(BIN)/python -m evaluation $(PART) --homes '$(HOMES)' --vitals '$(VITALS)' $(if $(DEVELOPMENT),--development)
 
 chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, every message accounted for (CHAOS=options)
 	$(BIN)/python -m tests.chaos $(CHAOS)

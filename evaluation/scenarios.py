@@ -4,12 +4,14 @@
 is counted. Ours is judged on `judged`; whoever tunes a detector uses `--development` (docs/evaluation-scenarios.md).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from benchmarks.report import line
 from evaluation.options import Figures, Options
+from evaluation.scenario_answers import ANSWERS
 from evaluation.scenario_lives import FROZEN, LEARNING_DAYS, digest
+from evaluation.scenario_picture import Row, draw
 from evaluation.scenario_rules import OFFLINE
 from evaluation.scenario_runs import Alarm, Run, run_all
 from evaluation.scenario_scores import (
@@ -38,6 +40,9 @@ def measure(options: Options) -> Figures:
     _print_detectors(scores, false, in_months)
     if options.development:
         _print_false(false)
+    if options.pictures is not None:
+        picture = draw(list(_rows(scores)), {name: len(false[name]) for name in _names()}, in_months)
+        (options.pictures / "evaluation-scenarios.svg").write_text(picture)
     return {
         "scenarios": {
             "lives": which, "frozen": frozen, "resident_months": round(in_months, 2),
@@ -69,10 +74,15 @@ def _figures(scores: Mapping[str, Found], false: Sequence[object], in_months: fl
     return figures
 
 
+def _rows(scores: Mapping[str, Mapping[str, Found]]) -> Iterator[Row]:
+    """As they are shown: by scenario, in the order in which they are written down."""
+    for kind in ANSWERS:
+        yield from (Row(kind, name, by_kind[kind]) for name, by_kind in scores.items() if kind in by_kind)
+
+
 def _print_scenarios(scores: Mapping[str, Mapping[str, Found]]) -> None:
     line(f"\n{'scenario':20} {'detector':12} {'found':>8}  {'recall, 95 %':22} {'delay: median':>13} {'90 %':>9}")
-    rows = [(kind, name, one) for name, by_kind in scores.items() for kind, one in by_kind.items()]
-    for kind, name, one in sorted(rows, key=lambda row: row[:2]):
+    for kind, name, one in _rows(scores):
         low, high = one.figures()["recall_interval"]
         line(f"{kind:20} {name:12} {one.found:4}/{one.of:<3}  {one.recall:5.2f} [{low:.2f}, {high:.2f}]   "
               f"{_hours(one.delay_h(0.5)):>13} {_hours(one.delay_h(0.9)):>9}")  # fmt: skip
