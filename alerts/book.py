@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import journal
 from alerts.alarm import Priority, State
-from alerts.case import Answer, Case
+from alerts.case import Answer, Calling, Case
 from alerts.policy import DEFAULT_POLICY, Policy, policy_from
 from alerts.response import ResponseState
+from alerts.suspicion import Suspicion
 from carebed.deadline import KEEP_MOVING
 from carebed.ids import new_id
 from carebed.logs import get_logger
@@ -36,7 +37,7 @@ _LOCK_DEADLINES = text("SELECT FROM deadline WHERE alarm_id = ANY(:ids) ORDER BY
 _ALARMS = """
     SELECT id, kind, priority, state, area_code, station_id, home_id, resident_id, raised_at, policy, version, step,
            next_step_at, exhausted, acknowledged_by, acknowledged_at, acknowledgement_expires_at, repeats,
-           last_repeat_at, outcome, note, closed_at, closed_by
+           last_repeat_at, suspicion, presses, urged_at, devices, outcome, note, closed_at, closed_by
     FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_ALARMS = text(_ALARMS)
@@ -52,7 +53,9 @@ _SAVE_ALARM = text("""
     UPDATE alarm SET version = :version, state = :state, step = :step, next_step_at = :next_step_at,
         exhausted = :exhausted, owner_staff_id = :owner_staff_id, acknowledged_by = :acknowledged_by,
         acknowledged_at = :acknowledged_at, acknowledgement_expires_at = :acknowledgement_expires_at,
-        repeats = :repeats, last_repeat_at = :last_repeat_at, outcome = :outcome, note = :note,
+        repeats = :repeats, last_repeat_at = :last_repeat_at,
+        suspicion = CAST(:suspicion AS jsonb), presses = CAST(:presses AS jsonb), urged_at = :urged_at,
+        devices = CAST(:devices AS jsonb), outcome = :outcome, note = :note,
         closed_at = :closed_at, closed_by = :closed_by
     WHERE id = :id
 """)
@@ -87,6 +90,11 @@ _SAVE_MESSAGE = text("""
 
 _WAKE_ENGINE = text("SELECT pg_notify('carebed_deadline', '')")
 
+#: What an alarm keeps as JSON: its type, and what counts where it cannot be read.
+_REMEMBERED: dict[str, tuple[Any, object]] = {
+    "suspicion": (Suspicion | None, None), "presses": (tuple[datetime, ...], ()), "devices": (tuple[Calling, ...], ()),
+}  # fmt: skip
+
 
 async def load(conn: AsyncConnection, alarm_ids: Iterable[UUID], *, skip_locked: bool = False) -> dict[UUID, Case]:
     """Lock and load these alarms, closed ones too; unknown ids are left out.
@@ -116,6 +124,8 @@ def _case(row: RowMapping) -> Case:
     state = State(values.pop("state"))
     values["priority"] = _PRIORITIES[values["priority"]]
     values["policy"] = _ladder(values["id"], values["policy"])
+    for what, (kind, otherwise) in _REMEMBERED.items():
+        values[what] = _readable(values["id"], what, kind, values[what], otherwise)
     closed = state in (State.RESOLVED, State.CANCELLED)
     return Case(**values, suspected=state is State.SUSPECTED, closed_state=state if closed else None)
 
@@ -127,6 +137,19 @@ def _ladder(alarm_id: UUID, snapshot: object) -> Policy:
     except msgspec.ValidationError as error:
         log.error("policy_unreadable", alarm=str(alarm_id), error=str(error))
         return DEFAULT_POLICY
+
+
+def _readable(alarm_id: UUID, what: str, kind: Any, value: object, otherwise: object) -> Any:
+    """The same of what else it remembers: a fall without its windows pages when its next step is due."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        log.error("alarm_memory_unreadable", alarm=str(alarm_id), what=what, error=str(error))
+        return otherwise
+
+
+def _json(value: object) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 async def finish(
@@ -199,7 +222,8 @@ def _alarm_row(case: Case) -> dict[str, Any]:
         "next_step_at": case.next_step_at, "exhausted": case.exhausted, "owner_staff_id": case.owner_staff_id,
         "acknowledged_by": case.acknowledged_by, "acknowledged_at": case.acknowledged_at,
         "acknowledgement_expires_at": case.acknowledgement_expires_at, "repeats": case.repeats,
-        "last_repeat_at": case.last_repeat_at, "outcome": case.outcome, "note": case.note,
+        "last_repeat_at": case.last_repeat_at, "urged_at": case.urged_at,
+        **{what: _json(getattr(case, what)) for what in _REMEMBERED}, "outcome": case.outcome, "note": case.note,
         "closed_at": case.closed_at, "closed_by": case.closed_by,
     }  # fmt: skip
 

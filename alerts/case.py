@@ -9,9 +9,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from alerts.alarm import Priority, State
 from alerts.policy import Policy
 from alerts.response import ResponseState
+from alerts.suspicion import Suspicion
 
 ACTIVE = frozenset({ResponseState.ACCEPTED, ResponseState.EN_ROUTE, ResponseState.ARRIVED})
 
@@ -70,9 +73,21 @@ class Message:
     step: int
 
 
+class Calling(msgspec.Struct, frozen=True):
+    """A device that has signalled this alarm: since when, and when it said that it is over (None: it has not)."""
+
+    id: str
+    since: datetime
+    over_at: datetime | None = None
+
+
+#: More devices than a home has are not listed.
+DEVICES_LISTED = 20
+
+
 @dataclass(slots=True)
 class Case:
-    """An alarm in memory. `suspected_until`: end of the cancel window of a fall; None otherwise."""
+    """An alarm in memory. `suspected`: a fall whose windows (`suspicion`) are not over; nobody is paged yet."""
 
     id: UUID
     kind: str
@@ -94,6 +109,12 @@ class Case:
     acknowledgement_expires_at: datetime | None = None
     repeats: int = 0
     last_repeat_at: datetime | None = None
+    suspicion: Suspicion | None = None
+    presses: tuple[datetime, ...] = ()
+    """When it was pressed lately; counted by `alerts.urgency`."""
+    urged_at: datetime | None = None
+    """When presses last brought a step forward."""
+    devices: tuple[Calling, ...] = ()
     outcome: str | None = None
     note: str | None = None
     closed_state: State | None = None
@@ -116,6 +137,11 @@ class Case:
     def answered(self) -> bool:
         """Is somebody accepted, on the way or there?"""
         return any(answer.active for answer in self.answers.values())
+
+    @property
+    def watched(self) -> bool:
+        """Is it a fall whose stillness window is to be judged yet?"""
+        return self.suspected and not self.held and self.suspicion is not None and self.suspicion.watching
 
     @property
     def held(self) -> bool:
@@ -163,6 +189,8 @@ class Case:
         times = [answer.expires_at for answer in self.answers.values() if answer.active]
         if self.acknowledged_by is not None and not self.answered:
             times.append(self.acknowledgement_expires_at)
+        if self.watched and self.suspicion is not None:
+            times.append(self.suspicion.still_until)
         times.append(self.next_step_at)
         return min((time for time in times if time is not None), default=self.raised_at)
 
@@ -176,6 +204,19 @@ class Case:
         """Tell people something, each once."""
         told = {(message.kind, message.staff_id) for message in self.messages}
         self.messages += [Message(kind, one, self.step) for one in dict.fromkeys(staff_ids) if (kind, one) not in told]
+
+    def knows(self, device_id: str | None) -> bool:
+        """Has this device signalled before? (None: who knows.)"""
+        return device_id is None or any(one.id == device_id for one in self.devices)
+
+    def signalled(self, device_id: str | None, now: datetime) -> None:
+        """A device signals: listed once, and no longer over."""
+        if device_id is None:
+            return
+        if self.knows(device_id):
+            self.devices = tuple(Calling(one.id, one.since) if one.id == device_id else one for one in self.devices)
+        elif len(self.devices) < DEVICES_LISTED:
+            self.devices = (*self.devices, Calling(device_id, now))
 
     def everybody(self) -> list[UUID]:
         """All who were called or came in, and the desk's holder."""

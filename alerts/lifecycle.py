@@ -9,8 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from alerts.alarm import Closing, Outcome, State, kind_of
-from alerts.case import ENGINE, Actor, Answer, Case
+from alerts.case import ENGINE, Actor, Answer, Calling, Case
 from alerts.response import ResponseState
+from alerts.suspicion import Movement, Suspicion
 
 #: A closed alarm may be reopened for this long; afterwards a new one is raised by hand.
 REOPEN = timedelta(hours=24)
@@ -209,6 +210,51 @@ def clear(case: Case, now: datetime, happened_at: datetime, why: Mapping[str, An
     return True
 
 
+def moved(case: Case, now: datetime, actor: Actor, movement: Movement) -> None:
+    """The person who was thought to have fallen moves: ends the suspicion, with its record. Nothing but a suspicion is
+    ended by it; what people have taken is theirs to close."""
+    _need_open(case)
+    if not case.suspected or case.taken:
+        raise Refused("Only a suspicion ends by movement.")
+    _close(case, State.CANCELLED, now)
+    case.log(
+        "movement_after_fall", now, actor, device_time=movement.at, device=movement.device_id, type=movement.type
+    )  # fmt: skip
+    case.tell("cancelled", case.everybody())
+
+
+def stayed_still(case: Case, now: datetime, actor: Actor) -> None:
+    """The stillness window is over, and nothing has moved as far as is known: the cancel window is what is left."""
+    if case.suspicion is not None:
+        case.suspicion = case.suspicion.judged()
+        case.log("no_movement", now, actor, pages_at=case.suspicion.page_at.isoformat())
+
+
+def fell_again(case: Case, now: datetime, actor: Actor, later: Suspicion | None) -> None:
+    """Another report of a fall that is suspected. `later` None: a report that leaves no doubt (a person's word), so
+    people are paged at once."""
+    if not case.suspected:
+        return
+    if later is not None and case.suspicion is not None:
+        case.suspicion = case.suspicion.fallen_again(later)
+        case.next_step_at = min(case.next_step_at or now, max(case.suspicion.page_at, now))
+    elif later is None:
+        case.suspected = False
+        case.next_step_at = now
+        case.log("confirmed", now, actor)
+
+
+def over(case: Case, now: datetime, actor: Actor, device_id: str, happened_at: datetime | None) -> bool:
+    """A detector says that it is over: a remark for people to judge; True when it is news. Whoever only repeats that
+    all is well with it says nothing."""
+    _need_open(case)
+    if not any(one.id == device_id and one.over_at is None for one in case.devices):
+        return False
+    case.devices = tuple(Calling(one.id, one.since, now) if one.id == device_id else one for one in case.devices)
+    case.log("signal_over", now, actor, device_time=happened_at, device=device_id)
+    return True
+
+
 def _close(case: Case, state: State, now: datetime) -> None:
     case.closed_state, case.closed_at = state, now
     case.next_step_at = case.acknowledgement_expires_at = None
@@ -234,11 +280,14 @@ def reopen(case: Case, now: datetime, actor: Actor, note: str | None, at: dateti
     case.log("reopened", now, actor, device_time=at, note=note)
 
 
-def repeat(case: Case, now: datetime, actor: Actor, happened_at: datetime | None, desk: list[UUID]) -> None:
-    """The signal came again: it joins, pages holder and desk again, and leaves every deadline where it is."""
+def repeat(
+    case: Case, now: datetime, actor: Actor, happened_at: datetime | None, desk: list[UUID], **data: object
+) -> None:
+    """The signal came again: it joins, pages holder and desk again, and leaves every deadline where it is. `data`:
+    what is new with it."""
     case.repeats += 1
     case.last_repeat_at = now
-    case.log("repeated", now, actor, device_time=happened_at, repeats=case.repeats)
+    case.log("repeated", now, actor, device_time=happened_at, repeats=case.repeats, **data)
     holders = [answer.staff_id for answer in case.answers.values() if answer.active]
     case.tell("repeated", [*([case.owner_staff_id] if case.owner_staff_id else []), *holders, *desk])
 

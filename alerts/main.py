@@ -13,6 +13,7 @@ from carebed.health import serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from ingest.detection import DetectHandler
+from ingest.fall_watch import movements
 from ingest.metrics import WatermarkMetrics
 from ingest.offline import OfflineHandler
 from ingest.silence import InactivityHandler, LagHandler, arm_watches
@@ -29,7 +30,7 @@ async def run(settings: Settings) -> None:
     through = channels(settings)
     lag = LagWatch(database, through)
     handlers: dict[str, Handler] = {
-        "alarm": AlarmHandler(through, lag.handled),
+        "alarm": AlarmHandler(through, lag.handled, movements),
         "inactivity": InactivityHandler(through),
         "offline": OfflineHandler(through),
         "lag": LagHandler(through),

@@ -2,7 +2,7 @@
 new one. Works on whole batches; the ladder's first step is the deadline engine's, armed here for now.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,8 +16,10 @@ from alerts import book, people
 from alerts.alarm import PRIORITY_RANK, Priority, kind_of
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor, Case
-from alerts.lifecycle import repeat
+from alerts.lifecycle import fell_again, repeat
 from alerts.policy import Ladders, ladder_for, policy_json, read_ladders
+from alerts.suspicion import Suspicion
+from alerts.urgency import Urgency, press, recent_presses
 from alerts.why import why_by_hand
 from carebed.clock import now as clock_now
 from carebed.errors import CarebedError
@@ -46,8 +48,11 @@ class Place:
 class Raise:
     """One signal that calls for help. `merge_key`: signals with the same key are one open alarm.
 
-    `suspected`: how long the wearer may cancel before anybody is paged; None pages at once.
+    `suspicion`: the windows of a fall in which nobody is paged; None pages at once.
     `counts_again`: a further signal counts as a repeat and pages again (a press); False just joins (a condition).
+    `presses`: how often a button was pressed for it; several within the span of `urgency` bring the next step forward.
+    `becomes`: what a press is instead, where the alarm that it would join has been pressed so often (a doorbell).
+    `location`: where it happened, for the log of the alarm that it joins.
     `priority`: None for that of its kind.
     """
 
@@ -58,12 +63,16 @@ class Raise:
     why: dict[str, Any]
     actor: Actor = ENGINE
     late: bool = False
-    suspected: timedelta | None = None
+    suspicion: Suspicion | None = None
     gateway_id: str | None = None
     device_id: str | None = None
     counts_again: bool = True
     note: str | None = None
     priority: Priority | None = None
+    presses: int = 0
+    urgency: Urgency | None = None
+    becomes: "Raise | None" = None
+    location: Mapping[str, float | None] | None = None
 
 
 def merge_key(home_id: UUID, resident_id: UUID | None, kind: str, device_id: str | None = None) -> str:
@@ -131,7 +140,7 @@ async def raise_alarms(
     `cases`: what this transaction has loaded already; what it finds besides is added to it.
     """
     raised = Raised(cases={} if cases is None else cases, alarm_ids=[None] * len(signals))
-    keys = sorted({signal.merge_key for signal in signals} | set(besides))
+    keys = sorted({one.merge_key for signal in signals for one in (signal, signal.becomes) if one} | set(besides))
     if not keys:
         return raised
     # A further pass only when another process raised the same key between our look and our insert; many of them only
@@ -140,11 +149,12 @@ async def raise_alarms(
     for _ in range(_PASSES):
         savepoint = await conn.begin_nested()
         loaded = await _look(conn, keys, raised)
-        new = await _open_missing(conn, now, signals, raised.open_cases)
+        meant = pressed_often(signals, now, raised.open_cases)
+        new = await _open_missing(conn, now, meant, raised.open_cases)
         if new is not None:
             await savepoint.commit()
             raised.cases.update(loaded)
-            await _answer(conn, now, signals, new, raised)
+            await _answer(conn, now, meant, new, raised)
             return raised
         await savepoint.rollback()
     raise RuntimeError("alarms of the same key keep being raised and closed beside us")
@@ -158,6 +168,29 @@ async def _look(conn: AsyncConnection, keys: Sequence[str], raised: Raised) -> d
     known = {**raised.cases, **loaded}
     raised.open_cases = {key: known[one] for key, one in found.items() if one in known and known[one].open}
     return loaded
+
+
+def pressed_often(signals: Sequence[Raise], now: datetime, open_cases: Mapping[str, Case]) -> list[Raise]:
+    """What the signals stand for, in order: where one `becomes` something else and its alarm has been pressed so often
+    within the span, with those before it here, it is that. Held ones come again, and are judged then."""
+    pressed: dict[str, tuple[list[datetime], datetime | None]] = {}
+    meant: list[Raise] = []
+    for signal in signals:
+        case = open_cases.get(signal.merge_key)
+        if signal.becomes is None or signal.urgency is None:
+            meant.append(signal)
+            continue
+        recent, repeated_at = pressed.get(
+            signal.merge_key,
+            (recent_presses(case, now, signal.urgency.span_s), None if case is None else case.last_repeat_at),
+        )
+        held = repeated_at is not None and now - repeated_at < REPEAT_SPACING
+        often = not held and len(recent) + signal.presses >= signal.urgency.presses
+        meant.append(signal.becomes if often else signal)
+        if not held and not often:
+            joins = case is not None or signal.merge_key in pressed
+            pressed[signal.merge_key] = ([*recent, *[now] * signal.presses], now if joins else None)
+    return meant
 
 
 async def _open_missing(
@@ -192,13 +225,20 @@ async def _answer(
 
 
 async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise) -> UUID | None:
-    """Count the repeat and page holder and desk; None when it came within a second of the last one."""
+    """Count the repeat and page holder and desk; None when it came within a second of the last one. A device that has
+    not signalled before is news, and not held back."""
     if not signal.counts_again:
         return case.id
-    if case.last_repeat_at is not None and now - case.last_repeat_at < REPEAT_SPACING:
+    hasty = case.last_repeat_at is not None and now - case.last_repeat_at < REPEAT_SPACING
+    if hasty and case.knows(signal.device_id):
         return None
+    case.signalled(signal.device_id, now)
+    fell_again(case, now, signal.actor, signal.suspicion)
     desk = [] if case.suspected else await people.desk(conn, case.station_id, now)
-    repeat(case, now, signal.actor, signal.happened_at, desk)
+    more = {} if signal.location is None else {"location": signal.location}
+    repeat(case, now, signal.actor, signal.happened_at, desk, device=signal.device_id, **more)
+    if signal.urgency is not None:
+        press(case, now, signal.actor, signal.presses, signal.urgency)
     return case.id
 
 
@@ -214,10 +254,13 @@ def _open(signal: Raise, now: datetime, ladders: Ladders) -> Case:
         resident_id=signal.place.resident_id,
         raised_at=now,
         policy=ladder_for(ladders, signal.place.station_id, signal.kind, priority),
-        suspected=signal.suspected is not None,
+        suspected=signal.suspicion is not None,
+        suspicion=signal.suspicion,
+        presses=(now,) * signal.presses,
     )
-    first = timedelta(seconds=case.policy.steps[0].delay_s)
-    case.next_step_at = now + max(first, signal.suspected or timedelta(0))
+    case.signalled(signal.device_id, now)
+    first = now + timedelta(seconds=case.policy.steps[0].delay_s)
+    case.next_step_at = first if signal.suspicion is None else max(first, signal.suspicion.page_at)
     case.log(
         "suspected" if case.suspected else "raised", now, signal.actor, device_time=signal.happened_at,
         kind=signal.kind, late=signal.late, note=signal.note,

@@ -95,7 +95,9 @@ _ALARM = f"""
             'resident_name', resident.name, 'device', a.device_id,
             'deadline_at', {utc("due_at")}, 'step', a.step, 'exhausted', a.exhausted,
             'responses', coalesce(answers.list, '[]'), 'repeats', a.repeats,
-            'last_repeat_at', {utc("a.last_repeat_at")}, 'why', a.why, 'outcome', a.outcome, 'note', a.note,
+            'last_repeat_at', {utc("a.last_repeat_at")}, 'urged_at', {utc("a.urged_at")}, 'devices', a.devices,
+            'suspicion', CASE WHEN a.state = 'suspected' THEN a.suspicion END, 'why', a.why,
+            'outcome', a.outcome, 'note', a.note,
             'closed_at', {utc("a.closed_at")}, 'server_time', clock.now
         )::text AS body
     FROM page a

@@ -1,5 +1,6 @@
 """Why an alarm was raised, in plain words in both languages, with the figures behind them."""
 
+from collections.abc import Mapping
 from typing import Any
 
 _KIND_WORDS = {
@@ -18,9 +19,23 @@ def why(code: str, en: str, zh: str, **figures: object) -> dict[str, Any]:
     return {"code": code, "text": {"en": en, "zh": zh}, **figures}
 
 
-def why_signal(kind: str, *, late_s: int | None, clock_unusable: bool, known_device: bool) -> dict[str, Any]:
-    """A device's own call for help; `late_s`: seconds between the event and its arrival, where that matters."""
-    en, zh = _KIND_WORDS.get(kind, (f"Signal: {kind}.", f"信号：{kind}。"))
+_PRESS_WORDS = {
+    "double": (" It was pressed twice in a row.", "（连按两次）"),
+    "long": (" It was held down.", "（长按）"),
+    "repeated": (" It was pressed again and again.", "（反复按压）"),
+}
+
+
+def why_signal(
+    kind: str, *, late_s: int | None, clock_unusable: bool, known_device: bool, said: str | None = None,
+    press: str | None = None, location: Mapping[str, float | None] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """A device's own call for help; `late_s`: seconds between the event and its arrival, where that matters. `said`:
+    the type that the device sent, where it is not the kind. `press`: how its button was pressed (single, double, long,
+    or repeated). `location`: where it happened (degrees, metres)."""
+    en, zh = _KIND_WORDS.get(said or kind, (f"Signal: {kind}.", f"信号：{kind}。"))
+    if press in _PRESS_WORDS:
+        en, zh = en + _PRESS_WORDS[press][0], zh.removesuffix("。") + _PRESS_WORDS[press][1] + "。"
     if late_s is not None:
         en += f" It happened {late_s // 60} min before it arrived."
         zh += f"事件发生在到达前 {late_s // 60} 分钟。"
@@ -30,7 +45,14 @@ def why_signal(kind: str, *, late_s: int | None, clock_unusable: bool, known_dev
     if not known_device:
         en += " The device is not registered at this gateway."
         zh += "该设备未在此网关登记。"
-    return why(kind, en, zh, late_s=late_s, clock_unusable=clock_unusable, known_device=known_device)
+    figures: dict[str, object] = {"late_s": late_s, "clock_unusable": clock_unusable, "known_device": known_device}
+    if said not in (None, kind):
+        figures["said"] = said
+    if press in _PRESS_WORDS:
+        figures["press"] = press
+    if location is not None:
+        figures["location"] = location
+    return why(kind, en, zh, **figures)
 
 
 def why_turned_away(kind: str, *, minutes: int, reason: str) -> dict[str, Any]:

@@ -61,6 +61,26 @@ class Why(BaseModel):
     text: Text
 
 
+class Calling(_Shape):
+    """A device that has signalled the alarm. `over_at`: when it said that it is over (smoke, gas, leak)."""
+
+    id: str
+    since: datetime
+    over_at: datetime | None
+
+
+class Suspicion(_Shape):
+    """Nobody is paged before `page_at`. Movement of the wearer until `still_until` ends it; `watching`: that time is
+    not over."""
+
+    fallen_at: datetime
+    heard_at: datetime
+    moves_from: datetime
+    still_until: datetime
+    page_at: datetime
+    watching: bool
+
+
 class Alarm(_Shape):
     """A call for help. An object of a higher `version` replaces one of a lower."""
 
@@ -84,6 +104,9 @@ class Alarm(_Shape):
     responses: list[Response]
     repeats: int
     last_repeat_at: datetime | None
+    urged_at: datetime | None = Field(description="when repeated presses last brought a step forward")
+    devices: list[Calling] = Field(description="which devices have signalled it, in the order in which they first did")
+    suspicion: Suspicion | None = Field(description="of a fall that is suspected: the windows that end it")
     why: Why
     outcome: Outcome | None
     note: str | None

@@ -3,8 +3,8 @@ is closed; everything is remembered in the inbox, and every object of every mess
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -22,7 +22,9 @@ from gateway.receipt import Receipt, Status
 from gateway.topics import GATEWAY_ITSELF, BadTopic, parse_topic
 from ingest import watermark
 from ingest.detect.catalogue import wakes as all_wakes
-from ingest.detect.signals import CALLS, late_s, read_signal
+from ingest.detect.fall import suspect
+from ingest.detect.presses import Press, read_press
+from ingest.detect.signals import CALLS, OF_THE_HOUSE, late_s, read_location, read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import Item, sort_batch, stranger
 from ingest.mqtt import Incoming, Session
@@ -53,10 +55,11 @@ class ReceiptAnswer(msgspec.Struct, eq=False):
 
 @dataclass(slots=True)
 class Round:
-    """Calls (entry, kind) and then cancels (entry, merge key) that can be dealt with at once."""
+    """Calls and then what takes something back (entry, merge key) that can be dealt with at once."""
 
-    calls: list[tuple[Entry, str]] = field(default_factory=list)
+    calls: list[tuple[Entry, Raise]] = field(default_factory=list)
     cancels: list[tuple[Entry, str]] = field(default_factory=list)
+    overs: list[tuple[Entry, str]] = field(default_factory=list)
 
 
 class AlarmLane:
@@ -114,7 +117,7 @@ class AlarmLane:
         All calls of a round come before its cancels, so a key that is called again after its cancel begins a new round.
         """
         cases: dict[UUID, Case] = {}
-        rounds = _rounds(fresh)
+        rounds = _rounds(fresh, now)
         for number, one in enumerate(rounds):
             await self._round(conn, now, one, cases)
             if number + 1 < len(rounds):
@@ -122,8 +125,8 @@ class AlarmLane:
         return cases
 
     async def _round(self, conn: AsyncConnection, now: datetime, one: Round, cases: dict[UUID, Case]) -> None:
-        calls = [_raise(entry.item, kind, now) for entry, kind in one.calls]
-        raised = await raise_alarms(conn, now, calls, [key for _, key in one.cancels], cases)
+        taken_back = [key for _, key in (*one.cancels, *one.overs)]
+        raised = await raise_alarms(conn, now, [call for _, call in one.calls], taken_back, cases)
         for (entry, _), alarm_id in zip(one.calls, raised.alarm_ids, strict=True):
             entry.alarm_id = alarm_id
             if alarm_id is None:
@@ -133,6 +136,11 @@ class AlarmLane:
             if case is not None and case.open:
                 entry.alarm_id = case.id
                 lifecycle.cancel(case, now, actor_of(entry.item), entry.item.message.time)
+        for entry, key in one.overs:
+            case = raised.open_cases.get(key)
+            if case is not None and case.open:
+                entry.alarm_id = case.id
+                lifecycle.over(case, now, actor_of(entry.item), entry.item.sender.device_id, entry.item.message.time)
 
     def _woken(self, fresh: list[Entry]) -> set[UUID]:
         """The homes whose detectors must see one of these messages."""
@@ -162,43 +170,64 @@ def tell_apart(items: Sequence[Item]) -> tuple[list[Item], list[Rejected]]:
     return known, strangers
 
 
-def _rounds(fresh: Sequence[Entry]) -> list[Round]:
+def _rounds(fresh: Sequence[Entry], now: datetime) -> list[Round]:
     rounds = [Round()]
-    cancelled: set[str] = set()
+    taken_back: set[str] = set()
     for entry in fresh:
         signal = read_signal(entry.item.message)
-        kind = signal.call or signal.cancel
-        if kind is None:
-            continue
-        key = key_of(entry.item, kind)
-        if signal.call is None:
-            rounds[-1].cancels.append((entry, key))
-            cancelled.add(key)
-            continue
-        if key in cancelled:
-            rounds.append(Round())
-            cancelled.clear()
-        rounds[-1].calls.append((entry, signal.call))
+        if signal.call is not None:
+            call = _raise(entry.item, now)
+            if taken_back.intersection(_keys(call)):
+                rounds.append(Round())
+                taken_back.clear()
+            rounds[-1].calls.append((entry, call))
+        elif signal.cancel is not None or signal.over is not None:
+            key = key_of(entry.item, signal.cancel or signal.over or "")
+            (rounds[-1].overs if signal.cancel is None else rounds[-1].cancels).append((entry, key))
+            taken_back.add(key)
     return rounds
 
 
-def _raise(item: Item, kind: str, now: datetime) -> Raise:
-    facts = facts_of(item)
-    late = late_s(item.message.time, now)
+def _keys(call: Raise) -> list[str]:
+    return [call.merge_key] if call.becomes is None else [call.merge_key, call.becomes.merge_key]
+
+
+def _raise(item: Item, now: datetime) -> Raise:
+    """What this call raises: of its type, or of what its press stands for."""
+    message, place = item.message, facts_of(item).place
+    press = read_press(message, place.presses)
+    if press is None:
+        return _call(item, now, str(message.type), None)
+    call = _call(item, now, press.kind, press)
+    repeated = place.presses.doorbell_repeated
+    if call.kind != AlarmType.DOORBELL or repeated == call.kind:
+        return call
+    return replace(call, becomes=_call(item, now, repeated, Press(repeated, "repeated", press.times)))
+
+
+def _call(item: Item, now: datetime, kind: str, press: Press | None) -> Raise:
+    facts, message = facts_of(item), item.message
+    late = late_s(message.time, now)
+    happened_at = min(message.time or now, now)
+    location = read_location(message.data)
     return Raise(
         kind=kind,
         place=place_of(facts),
         merge_key=key_of(item, kind),
-        happened_at=min(item.message.time or now, now),
+        happened_at=happened_at,
         why=why_signal(
-            kind, late_s=late, clock_unusable=item.message.time is None, known_device=item.sender.device is not None
+            kind, late_s=late, clock_unusable=message.time is None, known_device=item.sender.device is not None,
+            said=str(message.type), press=None if press is None else press.manner, location=location,
         ),
         actor=actor_of(item),
         late=late is not None,
-        suspected=timedelta(seconds=facts.place.fall_cancel_s) if kind == AlarmType.FALL else None,
+        suspicion=suspect(message.data, happened_at, now, facts.place.fall) if kind == AlarmType.FALL else None,
         gateway_id=item.sender.topic.gateway,
         device_id=item.sender.device_id,
-    )
+        presses=0 if press is None else press.times,
+        urgency=facts.place.presses.urgency,
+        location=location,
+    )  # fmt: skip
 
 
 def facts_of(item: Item) -> DeviceFacts | GatewayFacts:
@@ -215,11 +244,12 @@ def place_of(facts: DeviceFacts | GatewayFacts) -> Place:
 
 
 def key_of(item: Item, kind: str) -> str:
-    """One open alarm per person and kind; where there is no home, per device and kind."""
+    """One open alarm per person and kind, and per home where it is the house that is in danger; where there is no home,
+    per device and kind."""
     facts = item.sender.device or item.sender.gateway
     if facts is None or facts.place.home_id is None:
         return f"gateway:{item.sender.topic.gateway}:{item.sender.device_id}:{kind}"
-    return merge_key(facts.place.home_id, facts.resident_id, kind)
+    return merge_key(facts.place.home_id, None if kind in OF_THE_HOUSE else facts.resident_id, kind)
 
 
 def actor_of(item: Item) -> Actor:

@@ -13,6 +13,7 @@ from alerts.why import why_turned_away
 from gateway.lanes import Lane
 from gateway.receipt import Status
 from ingest.alarm_lane import actor_of, facts_of, key_of, place_of, tell_apart
+from ingest.detect.presses import read_press
 from ingest.detect.signals import read_signal
 from ingest.inbox import Entry, remember, settle
 from ingest.item import sort_batch
@@ -54,7 +55,8 @@ async def _react(
     """One message after the other, in the order in which they happened to come: there are few, and nobody waits."""
     signal = read_signal(entry.item.message)
     if signal.call is not None:
-        call = _call(entry, signal.call, now, received, reason)
+        press = read_press(entry.item.message, facts_of(entry.item).place.presses)
+        call = _call(entry, signal.call if press is None else press.kind, now, received, reason)
         raised = await raise_alarms(conn, now, [call])
         (entry.alarm_id,) = raised.alarm_ids
     elif signal.cancel is not None and entry.item.message.time is not None:

@@ -5,6 +5,7 @@ what is not known is looked up every time.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.database import Database, psycopg_of, text_array
 from carebed.logs import get_logger
 from gateway.topics import GATEWAY_ITSELF, Topic, shard_of
+from ingest.detect.fall import FallParameters
+from ingest.detect.presses import PressParameters
 
 log = get_logger()
 
@@ -35,7 +38,8 @@ class Place(msgspec.Struct, frozen=True, gc=False, eq=False):
     area_code: str
     resident_id: UUID | None
     inactivity_s: int
-    fall_cancel_s: int
+    fall: FallParameters
+    presses: PressParameters
 
 
 class DeviceFacts(msgspec.Struct, frozen=True, gc=False, eq=False):
@@ -201,7 +205,15 @@ def _place(
     inactivity_s: int = _NO_HOME_INACTIVITY_S, fall_cancel_s: int = _NO_HOME_FALL_CANCEL_S,
 ) -> Place:  # fmt: skip
     home, resident = (None if one is None else UUID(one) for one in (home_id, resident_id))
-    return Place(home, home_id, UUID(station_id), area_code, resident, inactivity_s, fall_cancel_s)
+    return Place(home, home_id, UUID(station_id), area_code, resident, inactivity_s, _fall(fall_cancel_s), _PRESSES)
+
+
+_PRESSES = PressParameters()
+
+
+@cache
+def _fall(cancel_s: int) -> FallParameters:
+    return FallParameters(cancel_s=cancel_s)
 
 
 def _device_id(topic: Topic) -> str:

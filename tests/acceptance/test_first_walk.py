@@ -111,7 +111,7 @@ def test_a_second_press_joins_and_postpones_nothing(home: DeviceLine, operator: 
 
 @pytest.mark.parametrize("home", [4], indirect=True)
 def test_a_fall_waits_for_its_wearer_and_then_calls(system: House, home: DeviceLine, operator: Person) -> None:
-    """Suspected while it can be cancelled; cancelled it is kept on record; not cancelled it pages."""
+    """Suspected while it is watched and can be cancelled; cancelled it is kept on record; not cancelled it pages."""
     band = home.device("wristband")
     cancelled = home.press("fall", "wristband")
     assert operator.alarm(cancelled)["state"] == "suspected"
@@ -121,7 +121,7 @@ def test_a_fall_waits_for_its_wearer_and_then_calls(system: House, home: DeviceL
 
     serious = home.press("fall", "wristband")
     assert serious != cancelled
-    system.advance_clock(21)
+    system.advance_clock(81)
     wait_for(lambda: operator.alarm(serious)["step"] == 1, 5)
     assert operator.alarm(serious)["state"] == "raised"
     operator.move(serious, "acknowledge")

@@ -19,6 +19,7 @@ from alerts.lag import LagWatch
 from alerts.moves import Arrival, Departure, Hooks, Move, MoveRequest, MoveResult, perform
 from alerts.policy import Policy, policy_json
 from alerts.raising import Place, Raise, Raised, merge_key, raise_alarms
+from alerts.suspicion import Suspicion
 from carebed.clock import advance, now
 from carebed.database import Database
 from carebed.engine import Engine
@@ -99,7 +100,12 @@ class StationWorld:
     # What happens in the home.
 
     def signal(self, kind: str = "sos", **more: Any) -> Raise:
-        """A press, or another signal of this home."""
+        """A press, or another signal of this home. `suspected`: a fall that may be cancelled for so long, and that
+        nobody watches for movement."""
+        suspected = more.pop("suspected", None)
+        if suspected is not None:
+            at = more.setdefault("at", datetime.now().astimezone())
+            more["suspicion"] = Suspicion(at, at, at, at, at + suspected, watching=False)
         place = Place(self.station, AREA, self.home)
         return Raise(
             kind, place, more.pop("key", merge_key(self.home, None, kind)), more.pop("at", datetime.now().astimezone()),
