@@ -205,7 +205,7 @@ async def _open_missing(
         return {}
     ladders = await read_ladders(conn, {signal.place.station_id for signal in first.values()})
     # By key, so that two who raise the same ones at once wait for each other in one order.
-    new = [(_open(signal, now, ladders), signal) for _, signal in sorted(first.items())]
+    new = [(open_case(signal, now, ladders), signal) for _, signal in sorted(first.items())]
     inserted = await _insert(conn, new)
     return {signal.merge_key: case for case, signal in new} if len(inserted) == len(new) else None
 
@@ -232,17 +232,24 @@ async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise)
     hasty = case.last_repeat_at is not None and now - case.last_repeat_at < REPEAT_SPACING
     if hasty and case.knows(signal.device_id):
         return None
-    case.signalled(signal.device_id, now)
-    fell_again(case, now, signal.actor, signal.suspicion)
-    desk = [] if case.suspected else await people.desk(conn, case.station_id, now)
-    more = {} if signal.location is None else {"location": signal.location}
-    repeat(case, now, signal.actor, signal.happened_at, desk, device=signal.device_id, **more)
-    if signal.urgency is not None:
-        press(case, now, signal.actor, signal.presses, signal.urgency)
+    quiet = case.suspected and signal.suspicion is not None
+    join(case, now, signal, [] if quiet else await people.desk(conn, case.station_id, now))
     return case.id
 
 
-def _open(signal: Raise, now: datetime, ladders: Ladders) -> Case:
+def join(case: Case, now: datetime, signal: Raise, desk: list[UUID]) -> None:
+    """A further signal of an open alarm: listed, counted, told to its holder and the desk; it may make something due
+    earlier, and nothing later."""
+    case.signalled(signal.device_id, now)
+    fell_again(case, now, signal.actor, signal.suspicion)
+    more = {} if signal.location is None else {"location": signal.location}
+    repeat(case, now, signal.actor, signal.happened_at, [] if case.suspected else desk, device=signal.device_id, **more)
+    if signal.urgency is not None:
+        press(case, now, signal.actor, signal.presses, signal.urgency)
+
+
+def open_case(signal: Raise, now: datetime, ladders: Ladders) -> Case:
+    """The alarm that this signal opens."""
     priority = signal.priority or kind_of(signal.kind).priority
     case = Case(
         id=new_id(),

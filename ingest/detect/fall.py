@@ -115,7 +115,7 @@ def _moves(event: Event, before: dict[tuple[str, str], bool | float], ended: set
         before[key] = event.value
         return last is not None and event.value > last
     flag = as_flag(event.value)
-    if flag is None:
+    if flag is None or event.type not in SEEN:
         return False
     before[key] = flag
     if event.type == ReadingType.MOTION:

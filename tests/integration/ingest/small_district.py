@@ -96,6 +96,23 @@ class Pipeline:
             await self.run("INSERT INTO resident (id, home_id, name) VALUES (:id, :home, 'x')", id=person, home=home_id)
         return home_id, people
 
+    async def people(self) -> UUID:
+        """Somebody on each of two tiers, at the desk and above it, so that each step calls somebody; the operator."""
+        roles = ("caregiver", 1), ("caregiver", 2), ("operator", 0), ("manager", 0)
+        for number, (role, tier) in enumerate(roles, 10):
+            await self.run(
+                "INSERT INTO staff (id, login, name, role, area_code, station_id, password_hash)"
+                " VALUES (:id, :name, :name, :role, :code, :station, '-')",
+                id=uuid.UUID(int=number), name=f"{role}-{tier}", role=role, code=AREA, station=STATION,
+            )  # fmt: skip
+            if tier:
+                await self.run(
+                    "INSERT INTO rota (id, station_id, staff_id, tier, starts_at, ends_at) VALUES"
+                    " (:id, :station, :id, :tier, carebed_now() - interval '1 h', carebed_now() + interval '1 y')",
+                    id=uuid.UUID(int=number), station=STATION, tier=tier,
+                )  # fmt: skip
+        return uuid.UUID(int=12)
+
     async def pair(self, gateway: str, home_id: UUID | None, *devices: NewDevice, move: bool = False) -> None:
         """A gateway with its devices; without a home it is hosted. The lanes are told as by the registry's NOTIFY."""
         async with self.database.transaction() as conn:

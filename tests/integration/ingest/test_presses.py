@@ -1,12 +1,17 @@
 """Somebody presses, once, twice, again, or takes it back: what becomes of it on a real database."""
 
+from datetime import timedelta
+from itertools import pairwise
+
 import pytest
 from small_district import Pipeline, ago, message
 
 from alerts import book, lifecycle
 from alerts.case import Actor
+from alerts.firing import AlarmHandler
 from carebed.clock import now as clock_now
 from gateway.wire import Status
+from registry.pairing import NewDevice
 from tests.conftest import TestClock
 
 
@@ -197,3 +202,150 @@ async def test_what_is_no_call_is_only_kept(pipeline: Pipeline) -> None:
         assert (receipt.status, receipt.alarm) == (Status.ACCEPTED, None)
     assert await pipeline.count("inbox") == 4
     assert await pipeline.count("alarm") == 0
+
+
+async def test_three_presses_within_half_a_minute_bring_the_next_people_at_once(
+    pipeline: Pipeline, clock: TestClock
+) -> None:
+    """Each press pages holder and desk again; the third one does not wait for the ladder. And then the ladder has its
+    time again."""
+    await pipeline.people()
+    await pipeline.simple_home()
+    await pipeline.press("sos")
+    await pipeline.fire("alarm", AlarmHandler())
+    for _ in range(2):
+        await clock.advance(seconds=2)
+        await pipeline.press("sos")
+    urged = await pipeline.row("SELECT data FROM alarm_event WHERE type = 'urged'")
+    assert urged.data == {"presses": 3, "within_s": 30, "brings": 2}
+    await pipeline.fire("alarm", AlarmHandler())
+    alarm = await pipeline.row("SELECT step, repeats, next_step_at > carebed_now() AS waits, urged_at FROM alarm")
+    assert (alarm.step, alarm.repeats, alarm.waits) == (2, 2, True)
+    assert alarm.urged_at is not None
+
+
+async def test_panic_skips_no_step_and_hurries_one_at_a_time(pipeline: Pipeline, clock: TestClock) -> None:
+    """Forty presses in as many seconds: each step is taken, one after the other, some seconds apart."""
+    await pipeline.people()
+    await pipeline.simple_home()
+    steps = []
+    for _ in range(40):
+        await pipeline.press("sos")
+        await pipeline.fire("alarm", AlarmHandler())
+        steps.append((await pipeline.row("SELECT step FROM alarm")).step)
+        await clock.advance(seconds=1.01)
+    assert sorted(set(steps)) == list(range(1, steps[-1] + 1)), "none is skipped"
+    assert 3 <= steps[-1] <= 5
+    urged = [row.at for row in await pipeline.rows("SELECT at FROM alarm_event WHERE type = 'urged' ORDER BY at")]
+    assert all(later - earlier >= timedelta(seconds=15) for earlier, later in pairwise(urged))
+
+
+async def test_a_button_that_is_held_down_calls_louder(pipeline: Pipeline) -> None:
+    """An assist button held is an SOS; a doorbell rung twice in a row is no visitor; nonsense is a plain press."""
+    await pipeline.simple_home()
+    held = await pipeline.press("assist", data={"press": "long"})
+    await pipeline.press("doorbell", data={"press": "double"})
+    await pipeline.press("doorbell", data={"press": "sideways"})
+    kinds = await pipeline.rows("SELECT id, kind, priority, why FROM alarm ORDER BY raised_at, kind")
+    assert sorted(row.kind for row in kinds) == ["assist", "doorbell", "sos"]
+    (sos,) = (row for row in kinds if row.kind == "sos")
+    assert (sos.id, sos.priority) == (held.alarm, 0)
+    assert (sos.why["said"], sos.why["press"]) == ("assist", "long")
+    assert sos.why["text"]["en"] == "Help was asked for. It was held down."
+
+
+async def test_a_doorbell_that_is_rung_again_and_again_becomes_a_call_for_assistance(
+    pipeline: Pipeline, clock: TestClock
+) -> None:
+    """The third ring within half a minute; each ring belongs to one alarm, and the doorbell's stays open."""
+    await pipeline.simple_home()
+    rings = []
+    for _ in range(4):
+        rings.append((await pipeline.press("doorbell")).alarm)
+        await clock.advance(seconds=2)
+    bell, assist = rings[0], rings[2]
+    assert rings == [bell, bell, assist, assist]
+    rows = {row.id: row for row in await pipeline.rows("SELECT id, kind, state, repeats, why FROM alarm")}
+    assert [(rows[one].kind, rows[one].state, rows[one].repeats) for one in (bell, assist)] == [
+        ("doorbell", "raised", 1), ("assist", "raised", 1),
+    ]  # fmt: skip
+    assert rows[assist].why["press"] == "repeated"
+    await clock.advance(seconds=60)
+    assert (await pipeline.press("doorbell")).alarm == bell, "a visitor, an hour later"
+
+
+async def test_rings_that_come_together_are_held_before_they_become_anything(pipeline: Pipeline) -> None:
+    """In one batch, or one a moment after the other: the third comes again, and is judged then."""
+    await pipeline.simple_home()
+    first, second, third = await pipeline.alarm(*(pipeline.incoming(message("doorbell")) for _ in range(3)))
+    assert (first.alarm, third.status) == (second.alarm, Status.HOLD)
+    double = await pipeline.press("doorbell", data={"press": "double"})
+    assert double.status is Status.ACCEPTED
+    assert double.alarm != first.alarm
+
+
+async def test_a_worn_button_is_its_wearers_and_a_fixed_one_anybodys(pipeline: Pipeline) -> None:
+    """Two people at home: who wears a button has alarms of her own; the one on the wall says not who pressed. A cancel
+    takes back only what its own sender's person called."""
+    home_id, (her, him) = await pipeline.home(residents=2)
+    await pipeline.pair(
+        "gw-1", home_id, NewDevice("gw-1-hers", "wristband", resident_id=her),
+        NewDevice("gw-1-his", "wristband", resident_id=him), NewDevice("gw-1-wall", "button"),
+        NewDevice("gw-1-cord", "button"),
+    )  # fmt: skip
+    hers, his, wall, cord = [
+        (await pipeline.press("sos", device=f"gw-1-{device}")).alarm for device in ("hers", "his", "wall", "cord")
+    ]
+    assert len({hers, his, wall}) == 3
+    assert cord == wall
+    people = {row.id: row.resident_id for row in await pipeline.rows("SELECT id, resident_id FROM alarm")}
+    assert (people[hers], people[his], people[wall]) == (her, him, None)
+    await pipeline.press("sos_cancel", device="gw-1-his")
+    states = {row.id: row.state for row in await pipeline.rows("SELECT id, state FROM alarm")}
+    assert states == {hers: "raised", his: "cancelled", wall: "raised"}
+
+
+async def test_smoke_seen_by_several_detectors_is_one_alarm_that_names_them(
+    pipeline: Pipeline, clock: TestClock
+) -> None:
+    """Also where one hangs in the room of one of two residents; that one sees it no longer is a remark, told once."""
+    home_id, (her, _) = await pipeline.home(residents=2)
+    await pipeline.pair(
+        "gw-1", home_id, NewDevice("gw-1-kitchen", "smoke"), NewDevice("gw-1-bedroom", "smoke", resident_id=her),
+    )  # fmt: skip
+    kitchen, bedroom = await pipeline.alarm(
+        *(pipeline.incoming(message("smoke"), device=f"gw-1-{room}") for room in ("kitchen", "bedroom"))
+    )
+    assert kitchen.alarm == bedroom.alarm
+    for _ in range(2):
+        over = await pipeline.press("smoke", device="gw-1-kitchen", value=False)
+        assert (over.status, over.alarm) == (Status.ACCEPTED, kitchen.alarm)
+    alarm = await pipeline.row("SELECT state, repeats, devices FROM alarm")
+    assert (alarm.state, alarm.repeats) == ("raised", 1)
+    assert [(one["id"], one["over_at"] is not None) for one in alarm.devices] == [
+        ("gw-1-kitchen", True), ("gw-1-bedroom", False),
+    ]  # fmt: skip
+    assert await pipeline.count("alarm_event", "type = 'signal_over'") == 1
+    await clock.advance(seconds=2)
+    await pipeline.press("smoke", device="gw-1-kitchen")
+    assert [one["over_at"] for one in (await pipeline.row("SELECT devices FROM alarm")).devices] == [None, None]
+
+
+async def test_that_all_is_well_with_a_detector_opens_and_remarks_nothing(pipeline: Pipeline) -> None:
+    """Detectors repeat their state; one that has not signalled says nothing of another's smoke."""
+    await pipeline.simple_home()
+    assert (await pipeline.press("gas", value=False)).alarm is None
+    await pipeline.press("gas", device="gw-1-motion")
+    await pipeline.press("gas", value=False)
+    assert await pipeline.count("alarm_event") == 1
+
+
+async def test_taken_back_and_called_again_through_another_button_in_one_batch(pipeline: Pipeline) -> None:
+    """cancel, then an assist button held (an SOS): the cancel closes only what was before it."""
+    await pipeline.simple_home()
+    old = await pipeline.press("sos")
+    cancel, held = await pipeline.alarm(
+        pipeline.incoming(message("sos_cancel")), pipeline.incoming(message("assist", data={"press": "long"}))
+    )
+    assert cancel.alarm == old.alarm != held.alarm
+    assert (await pipeline.row("SELECT id, kind FROM alarm WHERE closed_at IS NULL"))[:] == (held.alarm, "sos")
