@@ -4,9 +4,8 @@ Loaded by batch and on demand, so that a restart costs nothing and a newly paire
 what is not known is looked up every time.
 """
 
-from collections.abc import Iterable, Mapping
-from functools import cache
-from typing import Any, LiteralString
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import msgspec
@@ -15,8 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.database import Database, psycopg_of, text_array
 from carebed.logs import get_logger
 from gateway.topics import GATEWAY_ITSELF, Topic, shard_of
+from ingest.detect import fall, presses
 from ingest.detect.fall import FallParameters
 from ingest.detect.presses import PressParameters
+from ingest.parameters import Where, read_parameters
 
 log = get_logger()
 
@@ -92,12 +93,15 @@ _DEVICES = """
 _HOMES = """
     SELECT id::text, station_id::text, area_code,
         (SELECT max(resident.id::text) FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1),
-        inactivity_s, fall_cancel_s
+        inactivity_s
     FROM home WHERE id = ANY(%s::uuid[])
 """
 
-#: Of a place without a home: nothing is ever judged by them but a fall's cancel window.
-_NO_HOME_INACTIVITY_S, _NO_HOME_FALL_CANCEL_S = 43_200, 20
+#: Of a place without a home: nothing is ever judged by it.
+_NO_HOME_INACTIVITY_S = 43_200
+#: What may be set for the calls of a home, and what holds where there is none.
+_CALLS = (fall.DETECTOR, presses.DETECTOR)
+_USUAL = (FallParameters(), PressParameters())
 
 
 class Facts:
@@ -175,9 +179,9 @@ async def _look_up(conn: AsyncConnection, facts: Facts, topics: Mapping[str, Top
     devices = await rows(_DEVICES, asked.keys() | unknown.keys())
     homes = {row[1] for row in gateways} | {row[2] for row in devices}
     homes.discard(None)
-    places = {row[0]: _place(*row) for row in await rows(_HOMES, homes)} if homes else {}
+    places = await _places(conn, await rows(_HOMES, homes)) if homes else {}
 
-    place_of = {row[0]: places.get(row[1]) or _place(None, *row[2:]) for row in gateways}
+    place_of = {row[0]: places.get(row[1]) or _desk(*row[2:]) for row in gateways}
     place_of |= {topic.gateway: facts.gateways[topic.gateway].place
                  for topic in topics.values() if topic.gateway in facts.gateways}  # fmt: skip
     found: dict[str, DeviceFacts] = {}
@@ -200,20 +204,23 @@ async def _look_up(conn: AsyncConnection, facts: Facts, topics: Mapping[str, Top
     return {written: _sender(facts, found, topic) for written, topic in topics.items()}
 
 
-def _place(
-    home_id: str | None, station_id: str, area_code: str, resident_id: str | None = None,
-    inactivity_s: int = _NO_HOME_INACTIVITY_S, fall_cancel_s: int = _NO_HOME_FALL_CANCEL_S,
-) -> Place:  # fmt: skip
-    home, resident = (None if one is None else UUID(one) for one in (home_id, resident_id))
-    return Place(home, home_id, UUID(station_id), area_code, resident, inactivity_s, _fall(fall_cancel_s), _PRESSES)
+async def _places(conn: AsyncConnection, homes: Sequence[tuple[Any, ...]]) -> dict[str, Place]:
+    """Home (as the database writes it) -> its place, with what is set for its calls."""
+    wheres = [Where(UUID(home), UUID(station), area) for home, station, area, *_ in homes]
+    calls = await read_parameters(conn, _CALLS, wheres)
+    places: dict[str, Place] = {}
+    for (home, _, _, resident, inactivity_s), where in zip(homes, wheres, strict=True):
+        own = calls.of(where)
+        places[home] = Place(
+            where.home_id, home, where.station_id, where.area_code, None if resident is None else UUID(resident),
+            inactivity_s, cast("FallParameters", own["fall"]), cast("PressParameters", own["presses"]),
+        )  # fmt: skip
+    return places
 
 
-_PRESSES = PressParameters()
-
-
-@cache
-def _fall(cancel_s: int) -> FallParameters:
-    return FallParameters(cancel_s=cancel_s)
+def _desk(station_id: str, area_code: str) -> Place:
+    """The place of a hosted gateway."""
+    return Place(None, None, UUID(station_id), area_code, None, _NO_HOME_INACTIVITY_S, *_USUAL)
 
 
 def _device_id(topic: Topic) -> str:

@@ -7,8 +7,6 @@ from carebed.database import metadata
 
 #: Twelve hours: the span of the Shanghai street rule on water use (product.md of the design); a home may have its own.
 INACTIVITY_S = 12 * 3600
-#: 15 to 30 s is the usual countdown of worn fall monitors (Apple Watch guide).
-FALL_CANCEL_S = 20
 
 #: A device that is paired in the morning is installed that day.
 FIRST_SIGN_S = 86_400
@@ -34,14 +32,6 @@ home = Table(
         nullable=False,
         server_default=str(INACTIVITY_S),
         comment="seconds without activity after which an alarm is raised",
-    ),
-    Column(
-        "fall_cancel_s",
-        Integer,
-        CheckConstraint("fall_cancel_s BETWEEN 0 AND 600", name="fall_cancel_s"),
-        nullable=False,
-        server_default=str(FALL_CANCEL_S),
-        comment="seconds in which the wearer can cancel a fall before anybody is paged",
     ),
     Column(
         "transmission_grade",

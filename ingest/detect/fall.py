@@ -14,6 +14,7 @@ import msgspec
 
 from alerts.suspicion import Movement, Suspicion
 from gateway.lanes import AlarmType, ReadingType
+from ingest.detect.call import Call
 from ingest.detect.core import Device, Event, Parameters, as_flag, bounded
 
 #: What is looked at. `presence` is not: whoever lies on the floor in front of a radar is present.
@@ -125,3 +126,6 @@ def _moves(event: Event, before: dict[tuple[str, str], bool | float], ended: set
     if event.type == ReadingType.BED:
         return flag and last is False
     return last is None or flag != last
+
+
+DETECTOR = Call("fall", FallParameters)

@@ -10,6 +10,7 @@ import msgspec
 from alerts.urgency import Urgency
 from gateway.lanes import AlarmType
 from gateway.message import Message
+from ingest.detect.call import Call
 from ingest.detect.core import Parameters, bounded
 
 #: Types that a hand on a button sends.
@@ -57,3 +58,6 @@ def read_press(message: Message, parameters: PressParameters) -> Press | None:
     if message.type != AlarmType.SOS:
         kind = getattr(parameters, f"{message.type}_{manner}")
     return Press(kind, manner, 2 if manner == "double" else 1)
+
+
+DETECTOR = Call("presses", PressParameters)

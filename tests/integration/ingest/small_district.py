@@ -96,6 +96,15 @@ class Pipeline:
             await self.run("INSERT INTO resident (id, home_id, name) VALUES (:id, :home, 'x')", id=person, home=home_id)
         return home_id, people
 
+    async def set_parameters(self, detector: str, home_id: UUID, **values: object) -> None:
+        """What a home has of its own. The lanes are told as by the table's NOTIFY."""
+        await self.run(
+            "INSERT INTO detector_parameters (id, detector, home_id, values) VALUES (:id, :detector, :home,"
+            " CAST(:values AS jsonb))",
+            id=uuid.uuid4(), detector=detector, home=home_id, values=msgspec.json.encode(values).decode(),
+        )  # fmt: skip
+        self.who.forget()
+
     async def people(self) -> UUID:
         """Somebody on each of two tiers, at the desk and above it, so that each step calls somebody; the operator."""
         roles = ("caregiver", 1), ("caregiver", 2), ("operator", 0), ("manager", 0)

@@ -165,7 +165,8 @@ async def test_a_cancel_of_an_older_alarm_comes_before_the_new_press_of_its_batc
 
 async def test_a_fall_is_suspected_until_its_cancel_window_is_over(pipeline: Pipeline) -> None:
     """Nobody is paged yet; the wearer's cancel closes it; both are accepted."""
-    await pipeline.simple_home(fall_cancel_s=30)
+    home = await pipeline.simple_home()
+    await pipeline.set_parameters("fall", home, cancel_s=30)
     fall = await pipeline.press("fall", time=None)
     alarm = await pipeline.row("SELECT state, next_step_at - raised_at AS window FROM alarm")
     assert (alarm.state, alarm.window.total_seconds()) == ("suspected", 60 + 30)
