@@ -157,7 +157,7 @@ DataDir = Annotated[Path, typer.Option(envvar="CAREBED_DATA_DIR", help="of the r
 
 @sim_app.command("play")
 def sim_play(
-    scenario: Annotated[str, typer.Argument(help="sos, fall, fall-then-cancel, goes-still, power-cut")],
+    scenario: Annotated[str, typer.Argument(help="sos, fall, panic-presses ...; an unknown name lists all")],
     home: Annotated[str | None, typer.Option(help="gateway id or home id; default the first")] = None,
     data_dir: DataDir = Path("data"),
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from device_sim.fleet import Broker, Gateway
 from device_sim.gateway_link import Account, GatewayLink, utc_now
 from device_sim.habits import Reading, Resident
-from gateway.wire import GATEWAY_ITSELF, HealthType, Lane, Receipt
+from gateway.wire import GATEWAY_ITSELF, HealthType, Lane, ReadingType, Receipt
 
 #: Every device and the gateway say that they are alive so often.
 HEARTBEAT_S = 30.0
@@ -57,9 +58,14 @@ class Home:
         """Whether the home has such a device."""
         return any(device.kind == kind for device in self.gateway.devices)
 
-    async def raise_alarm(self, device: str, kind: str) -> Receipt | None:
+    async def raise_alarm(self, device: str, kind: str, data: dict[str, Any] | None = None) -> Receipt | None:
         """Send an alarm-lane message and wait for its final receipt (None after 30 min of resending)."""
-        return await self.link.alarm(device, self.link.message(kind, True))
+        return await self.link.alarm(device, self.link.message(kind, True, data=data))
+
+    def move(self) -> None:
+        """The resident walks past a motion sensor, or at least moves the arm with the wristband."""
+        device = self.device("motion", "wristband")
+        self.link.publish(Lane.READING, device, self.link.message(ReadingType.MOTION, True))
 
     def tell_health(self, kind: str, value: float | bool, device: str = GATEWAY_ITSELF) -> None:
         """Send a health message."""

@@ -16,7 +16,15 @@ from device_sim.gateway_link import Account, GatewayLink
 from device_sim.home import Home
 from device_sim.main import play_scenario, run_homes
 from device_sim.replay import replay
-from device_sim.scenarios import fall_then_cancel, goes_still, power_cut
+from device_sim.scenarios import (
+    double_press,
+    fall,
+    fall_then_cancel,
+    fall_then_movement,
+    goes_still,
+    panic_presses,
+    power_cut,
+)
 from gateway.wire import Lane, Message, decode, judge_time
 
 RECORDINGS = Path(os.environ.get("CAREBED_RECORDINGS", Path(__file__).parents[4] / "shared" / "data"))
@@ -107,6 +115,28 @@ async def test_a_fall_is_cancelled_by_the_wearer(backend: Backend, home: Home) -
         ("h0001-wristband", "fall"),
         ("h0001-wristband", "fall_cancel"),
     ]
+
+
+async def test_who_falls_lies_still_or_is_seen_to_walk_on(backend: Backend, home: Home) -> None:
+    """Nothing moves while the resident lies there; then the one that walks on is seen."""
+    await asyncio.wait_for(home.link.flushed(), 10)
+    backend.seen.clear()
+    await asyncio.wait_for(fall(home, still=timedelta(seconds=0.3)), 10)
+    assert backend.of("reading", "motion") == []
+    backend.seen.clear()
+    await asyncio.wait_for(fall_then_movement(home, after=timedelta(seconds=0.1)), 10)
+    await eventually(lambda: backend.of("reading", "motion"))
+    assert [message.type for _, message in of_gateway(backend, home.name, Lane.ALARM)] == ["fall"]
+
+
+async def test_presses_in_panic_are_messages_of_their_own_and_a_double_press_is_one(
+    backend: Backend, home: Home
+) -> None:
+    await asyncio.wait_for(panic_presses(home, times=4, every=timedelta(seconds=0.05)), 10)
+    await asyncio.wait_for(double_press(home), 10)
+    pressed = [message for _, message in of_gateway(backend, home.name, Lane.ALARM)]
+    assert [message.type for message in pressed] == ["sos"] * 4 + ["assist"]
+    assert pressed[-1].data == {"press": "double"}
 
 
 async def test_a_power_cut_is_told_then_silence_then_everything_is_back(backend: Backend, home: Home) -> None:

@@ -75,4 +75,7 @@ async def test_an_unknown_scenario_is_refused_with_those_there_are(ready_file: P
 
 def test_every_scenario_can_come_up_by_chance() -> None:
     assert WEIGHTS.keys() == SCENARIOS.keys()
-    assert set(SCENARIOS) == {"sos", "fall", "fall-then-cancel", "goes-still", "power-cut"}
+    assert set(SCENARIOS) == {
+        "sos", "double-press", "panic-presses", "fall", "fall-then-movement", "fall-then-cancel", "goes-still",
+        "power-cut",
+    }  # fmt: skip

@@ -10,6 +10,7 @@ import { Countdown } from "./Countdown";
 import { MoveBar } from "./MoveBar";
 import { nextMove, permittedMoves, type Move } from "./moves";
 import { MoveButton } from "./MoveButton";
+import { WhereItHappened } from "./WhereItHappened";
 import { ResponseList } from "./ResponseList";
 import { TroubleNote } from "./TroubleNote";
 
@@ -76,7 +77,13 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
           </span>
           {alarm.place.address && <span className="dim">{alarm.place.address}</span>}
         </p>
-        <p className="card-why">{alarm.why.text[language]}</p>
+        <p className="card-why">
+          {alarm.why.text[language]} {alarm.why.location && (
+            <>
+              {words.card.location}: <WhereItHappened location={alarm.why.location} />
+            </>
+          )}
+        </p>
       </div>
       <div className="card-time">{isOpen(alarm) ? <Countdown alarm={alarm} /> : <Closed alarm={alarm} />}</div>
       <div className="card-people">
@@ -107,6 +114,7 @@ function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
   return (
     <>
       {alarm.repeats > 0 && <span className="chip strong">{pressed ? card.repeats(times) : card.signals(times)}</span>}
+      {alarm.urged_at && isOpen(alarm) && <span className="chip strong">{card.urged}</span>}
       {alarm.late && (
         <span className="chip strong">
           <Icon name="clock" />

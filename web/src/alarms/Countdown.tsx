@@ -1,5 +1,6 @@
 import { digits, secondsUntil } from "../clock/countdown";
 import { useAtNow } from "../clock/use-now";
+import type { Dictionary } from "../i18n/en";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
 import { Since } from "./AlarmCard";
@@ -23,10 +24,16 @@ export function Countdown({ alarm }: { alarm: Alarm }) {
             {digits(left)}
             {Math.abs(left) < 120 && <small>{words.seconds}</small>}
           </span>
-          <span className="countdown-label">{left < 0 ? words.card.overdue : words.card.nextStep}</span>
+          <span className="countdown-label">{left < 0 ? words.card.overdue : waitingFor(alarm, words)}</span>
         </>
       )}
       <Since alarm={alarm} />
     </div>
   );
+}
+
+/** What the deadline is: of a suspected fall the end of the time in which movement ends it, then of the wearer's own. */
+function waitingFor(alarm: Alarm, words: Dictionary): string {
+  if (alarm.state !== "suspected" || !alarm.suspicion) return words.card.nextStep;
+  return alarm.suspicion.watching ? words.card.watching : words.card.cancellable;
 }

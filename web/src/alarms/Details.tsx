@@ -6,6 +6,7 @@ import { VisitList } from "../visits/VisitList";
 import type { Alarm } from "./alarm";
 import type { Board } from "./board";
 import { EventLog } from "./EventLog";
+import { WhereItHappened } from "./WhereItHappened";
 
 interface DetailsProps {
   board: Board;
@@ -48,7 +49,22 @@ function Facts({ board, alarm }: { board: Board; alarm: Alarm }) {
       <Fact name={words.card.stationLabel}>{alarm.place.station}</Fact>
       <Fact name={words.card.happened}>{time(alarm.happened_at)}</Fact>
       <Fact name={words.card.raisedAt}>{time(alarm.raised_at)}</Fact>
-      {alarm.device && <Fact name={words.card.device}>{alarm.device}</Fact>}
+      {alarm.why.location && (
+        <Fact name={words.card.location}>
+          <WhereItHappened location={alarm.why.location} />
+        </Fact>
+      )}
+      {alarm.devices.length > 0 ? (
+        <Fact name={words.card.device}>
+          {alarm.devices.map(({ id, over_at }) => (
+            <p key={id}>
+              {id} {over_at && <span className="dim">{words.card.overSince(time(over_at))}</span>}
+            </p>
+          ))}
+        </Fact>
+      ) : (
+        alarm.device && <Fact name={words.card.device}>{alarm.device}</Fact>
+      )}
       {alarm.outcome && <Fact name={words.card.outcome}>{words.outcomes[alarm.outcome]}</Fact>}
       {alarm.note && <Fact name={words.resolve.note}>{alarm.note}</Fact>}
     </dl>

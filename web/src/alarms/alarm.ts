@@ -22,12 +22,25 @@ export interface Alarm {
   responses: Response[];
   repeats: number;
   last_repeat_at: string | null;
-  why: { code: string; text: { en: string; zh: string } };
+  /** When repeated presses last brought a step of the ladder forward. */
+  urged_at: string | null;
+  /** Which devices have signalled it, and which of them say that it is over. */
+  devices: { id: string; since: string; over_at: string | null }[];
+  /** Of a fall that is suspected: nobody is called before `page_at`; `watching`: movement may still end it. */
+  suspicion: { still_until: string; page_at: string; watching: boolean } | null;
+  why: { code: string; text: { en: string; zh: string }; location?: Location };
   outcome: Outcome | null;
   note: string | null;
   closed_at: string | null;
   /** The database's clock when this object was read. */
   server_time: string;
+}
+
+/** WGS-84 degrees; `accuracy_m` in metres, null where the device did not tell. */
+export interface Location {
+  lat: number;
+  lon: number;
+  accuracy_m: number | null;
 }
 
 export type Priority = "life_critical" | "urgent" | "work_order";

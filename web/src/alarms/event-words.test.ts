@@ -37,6 +37,10 @@ describe("the event log in words", () => {
     expect(eventDetail(event("move_refused", { move: "resolve", reason: "Closed." }), alarm, en)).toBe(
       "Resolve · Closed.",
     );
+    expect(eventDetail(event("urged", { presses: 3, within_s: 30, brings: 2 }), alarm, en)).toBe("3 presses in 30 s");
+    expect(eventDetail(event("movement_after_fall", { device: "h1-motion", type: "motion" }), alarm, zh)).toBe(
+      "h1-motion",
+    );
     expect(eventDetail(event("raised", { kind: "sos", late: false, note: null }), alarm, en)).toBe("");
   });
 });

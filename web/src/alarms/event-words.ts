@@ -24,8 +24,10 @@ export function eventDetail(event: AlarmEvent, alarm: Alarm, words: Dictionary):
     text(data["move"], (move) => (move in words.moves ? plainMove(words.moves[move as Move]) : move)),
     text(data["outcome"], (outcome) => (words.outcomes as Record<string, string>)[outcome] ?? outcome),
     typeof data["step"] === "number" ? words.card.step(data["step"]) : null,
+    typeof data["presses"] === "number" ? words.events.presses(data["presses"], Number(data["within_s"])) : null,
     responder,
     called.length > 0 ? called.join(", ") : null,
+    text(data["device"]),
     text(data["reason"]),
     text(data["note"]),
   ];
