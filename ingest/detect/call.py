@@ -19,7 +19,6 @@ class Call(Generic[ParametersT]):
     events: frozenset[str] = frozenset()
     wakes: frozenset[str] = frozenset()
     state = Nothing
-    own_deadline = True
 
     def __init__(self, name: str, parameters: type[ParametersT]) -> None:
         self.name = name
