@@ -93,6 +93,8 @@ def _judge(
         return lasts, may_be_activity(event.type, value)
     key = f"{event.device.id} {event.type}"
     known = lasts.get(key)
+    if known is not None and (event.at < known[0] or known == (event.at, value)):
+        return lasts, False  # late, or said again
     judged = judge_change(None if known is None else Last(*known, changed=True), event.at, value)
     return {**lasts, key: (judged.at, judged.value)}, judged.changed and may_be_activity(event.type, value)
 
