@@ -148,10 +148,12 @@ def _vital(kind: str, figure: tuple[float, float], hours: tuple[float, float], *
 
 
 def _band_off(household: Household, day: date, chance: random.Random) -> Mishap | None:
-    """Takes the band off in the daytime and leaves it lying."""
-    if not household.people[0].band:
+    """Takes the band off at home in the daytime and leaves it lying."""
+    at_home = [one for one in spans(household, 0, day) if one.doing in _AWAKE and 8 <= _hour(household, day, one) < 18]
+    if not at_home or not household.people[0].band:
         return None
-    begins_s = household.local(day, chance.uniform(8, 18) * _HOUR_S).timestamp()
+    span = chance.choice(at_home)
+    begins_s = chance.uniform(span.begin_s, span.end_s)
     return Mishap("band_off", begins_s, begins_s + 30 * _HOUR_S, device="band-0")
 
 
