@@ -106,3 +106,28 @@ class CallByHand(_Body):
             ]
         },
     )
+
+
+class ParameterValues(_Body):
+    """What is set of a detector's parameters; what is left out comes from the next wider scope."""
+
+    values: Annotated[dict[str, Any], Field(min_length=1, max_length=100, description="name of the parameter -> value")]
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"values": {"limit_s": 7200}}]})
+
+
+class NewAbsence(_Body):
+    """Nobody is at home from then till then."""
+
+    begins_at: Instant
+    ends_at: Instant
+    note: Note | None = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"begins_at": "2026-11-22T08:00:00Z", "ends_at": "2026-11-29T10:00:00Z", "note": "In hospital."}
+            ]
+        },
+    )

@@ -140,6 +140,38 @@ VISITS = {
     "next": None,
 }
 
+PARAMETERS = {
+    "detector": "not_worn",
+    "parameters": [
+        {
+            "name": "limit_s",
+            "value": 7200.0,
+            "set_in": {"scope": "home", "id": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c"},
+            "default": 14400.0,
+            "unit": "s",
+            "minimum": 600.0,
+            "maximum": 604800.0,
+            "source": "longer than a bath, a meal and a nap",
+        }
+    ],
+}
+
+DETECTORS = {"items": [PARAMETERS], "next": None}
+
+ABSENCE = {
+    "id": "0192f0ca-3c5d-7e2f-8a1b-6c7d8e9f0a1b",
+    "home": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c",
+    "begins_at": "2026-11-22T08:00:00.000Z",
+    "ends_at": "2026-11-29T10:00:00.000Z",
+    "entered_by": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+    "entered_by_name": "许文静",
+    "entered_at": "2026-11-22T07:41:03.412Z",
+    "note": "In hospital.",
+    "withdrawn_at": None,
+}
+
+ABSENCES = {"items": [ABSENCE], "next": None}
+
 STREAM = """id: 48213
 event: open
 data: {"items":[],"server_time":"2026-11-22T04:00:00.120Z"}

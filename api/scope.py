@@ -20,6 +20,12 @@ from carebed.database import Database
 #: Take charge at the desk, dispatch, raise and reopen.
 DESK = frozenset({"operator", "manager", "admin"})
 
+#: Decide by what a home is judged.
+MANAGERS = frozenset({"manager", "admin"})
+
+#: See by what a home is judged, and who is away.
+OFFICE = DESK | {"supervisor"}
+
 #: Go to the door.
 RESPONDERS = DESK | {"caregiver"}
 

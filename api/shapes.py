@@ -254,3 +254,67 @@ class VisitPage(_Shape):
 
     items: list[Visit]
     next: str | None
+
+
+class Scope(StrEnum):
+    """Where a value was set. `default`: nowhere."""
+
+    HOME = "home"
+    STATION = "station"
+    AREA = "area"
+    DEFAULT = "default"
+
+
+class SetIn(_Shape):
+    """The scope that a value comes from, and which home, station or area that is."""
+
+    scope: Scope
+    id: str | None
+
+
+class Parameter(_Shape):
+    """One parameter of a detector, as it holds here. `source`: where its default and bounds are from."""
+
+    name: str
+    value: Any
+    set_in: SetIn
+    default: Any
+    unit: str | None = Field(description="UCUM; null where the value is no quantity")
+    minimum: float | None
+    maximum: float | None
+    source: str | None
+
+
+class DetectorParameters(_Shape):
+    """A detector and what holds for it."""
+
+    detector: str
+    parameters: list[Parameter]
+
+
+class DetectorPage(_Shape):
+    """All detectors."""
+
+    items: list[DetectorParameters]
+    next: str | None
+
+
+class Absence(_Shape):
+    """Nobody was, is or will be at home. `withdrawn_at` set: it counts no more."""
+
+    id: UUID
+    home: UUID
+    begins_at: datetime
+    ends_at: datetime
+    entered_by: UUID
+    entered_by_name: str | None
+    entered_at: datetime
+    note: str | None
+    withdrawn_at: datetime | None
+
+
+class AbsencePage(_Shape):
+    """Absences of a home, the newest entry first."""
+
+    items: list[Absence]
+    next: str | None

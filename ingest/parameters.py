@@ -67,26 +67,29 @@ def branches(area_code: str) -> tuple[str, ...]:
     return tuple(sorted(codes, key=lambda code: len(code.rstrip("0")), reverse=True))
 
 
-def resolve(detectors: Sequence[Detector[Any, Any]], layers: Sequence[Layer]) -> dict[str, Parameters]:
-    """The parameters of every detector. `layers`: the most specific one last."""
-    return {one.name: _resolve(one, layers) for one in detectors}
+class Resolved(NamedTuple):
+    """What holds for a detector. `values`: what somebody has set of it; `layers`: name -> in which layer."""
+
+    parameters: Parameters
+    values: dict[str, Any]
+    layers: dict[str, int]
 
 
-def _resolve(detector: Detector[Any, Any], layers: Sequence[Layer]) -> Parameters:
-    values: dict[str, Any] = {}
-    parameters: Parameters = detector.parameters()
-    for layer in layers:
+def resolve(detector: Detector[Any, Any], layers: Sequence[Layer]) -> Resolved:
+    """What holds for a detector. `layers`: the most specific one last."""
+    resolved = Resolved(detector.parameters(), {}, {})
+    for number, layer in enumerate(layers):
         stored = layer.get(detector.name)
         if not stored:
             continue
         try:
-            merged = {**values, **stored}
-            parameters = msgspec.convert(merged, detector.parameters)
+            values = {**resolved.values, **stored}
+            parameters = msgspec.convert(values, detector.parameters)
         except (msgspec.ValidationError, TypeError, ValueError) as error:
             log.error("detector_parameters_unreadable", detector=detector.name, error=str(error))
         else:
-            values = merged
-    return parameters
+            resolved = Resolved(parameters, values, {**resolved.layers, **dict.fromkeys(stored, number)})
+    return resolved
 
 
 class Parameterised:
@@ -105,7 +108,8 @@ class Parameterised:
         scopes = [one for one in all_scopes if one in self._set]
         key = tuple(scopes)
         if key not in self._resolved:
-            self._resolved[key] = resolve(self._detectors, [self._set[scope] for scope in scopes])
+            layers = [self._set[scope] for scope in scopes]
+            self._resolved[key] = {one.name: resolve(one, layers).parameters for one in self._detectors}
         return self._resolved[key]
 
 

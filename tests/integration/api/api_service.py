@@ -116,6 +116,14 @@ class Person:
             headers["Content-Type"] = content_type
         return await self.http.post(f"/api/v1{path}", content=content, headers=headers)
 
+    async def put(self, path: str, body: Any) -> httpx.Response:
+        """PUT below /api/v1."""
+        return await self.http.put(f"/api/v1{path}", json=body, headers=self._bearer)
+
+    async def delete(self, path: str) -> httpx.Response:
+        """DELETE below /api/v1."""
+        return await self.http.delete(f"/api/v1{path}", headers=self._bearer)
+
     async def move(self, alarm: str, move: str, *, key: str | None = None, **body: Any) -> httpx.Response:
         """Make a move on an alarm."""
         return await self.post(f"/alarms/{alarm}/{move}", body or None, key=key)

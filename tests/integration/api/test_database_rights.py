@@ -39,6 +39,12 @@ def api_role(district: DatabaseUrls) -> Iterator["psycopg.Connection[tuple[objec
         "SELECT * FROM quarantine",
         "SELECT * FROM reading",
         "SELECT * FROM rollup_due",
+        "SELECT * FROM detection",
+        "SELECT * FROM learned",
+        "SELECT * FROM wake",
+        "INSERT INTO wake (lane, home_id, woken_at) SELECT 'alarm', id, now() FROM home",
+        "UPDATE absence SET ends_at = now()",
+        "DELETE FROM absence",
         "INSERT INTO reading_hour (device_id, hour, type, readings, numbers) VALUES ('d', now(), 'motion', 1, 0)",
         "CREATE TABLE mine (x int)",
         "ALTER TABLE alarm DISABLE ROW LEVEL SECURITY",
@@ -58,12 +64,32 @@ async def test_without_a_scope_every_table_of_the_field_is_empty(service: Servic
         for table in (
             "alarm", "alarm_event", "response", "notification", "deadline", "visit", "home", "resident", "bed",
             "device", "station", "rota", "staff_session", "idempotency", "reading_hour", "device_state", "home_state",
+            "absence", "detector_parameters",
         ):  # fmt: skip
             assert conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,), table
         # An emptied setting is not everything: '' must not be a prefix of all.
         for scope in ("", "350102", "x"):
             conn.execute("SELECT set_config('carebed.scope', %s, false)", [scope])
             assert conn.execute("SELECT count(*) FROM alarm").fetchone() == (0,), scope
+
+
+async def test_nobody_sets_a_detector_or_enters_an_absence_beyond_his_branch(service: Service) -> None:
+    theirs = service.home("gw-other-0001")
+    with psycopg.connect(service.urls.api, autocommit=True) as conn:
+        conn.execute("SELECT set_config('carebed.scope', '/350102', false)")
+        for column, value in (("home_id", theirs), ("area_code", "350103001000"), ("area_code", "350000000000")):
+            with pytest.raises(errors.InsufficientPrivilege):
+                conn.execute(
+                    f'INSERT INTO detector_parameters (id, detector, {column}, "values")'
+                    " VALUES (gen_random_uuid(), 'bed', %s, '{}')".encode(), [value],
+                )  # fmt: skip
+        with pytest.raises(errors.InsufficientPrivilege):
+            conn.execute(
+                "INSERT INTO absence (id, home_id, begins_at, ends_at, entered_by)"
+                " SELECT gen_random_uuid(), %s, now(), now() + interval '1 day', id FROM staff LIMIT 1", [theirs],
+            )  # fmt: skip
+        conn.execute("SELECT wake_homes(%s, NULL, '350103001000')", [theirs])
+    assert service.sql("SELECT count(*) FROM wake") == [(0,)]
 
 
 async def test_the_scope_binds_what_is_written_too(service: Service) -> None:

@@ -161,7 +161,68 @@ def _makes(move: str, allowed: set[str], **body: str) -> Probe:
     return probe
 
 
+_KINDS = (("Home", "homes"), ("Station", "stations"), ("Area", "areas"))
+#: (path of what is ours, of what is theirs), by kind of scope.
+_STATIONS = ("示范街道照护站", "台江区照护调度中心")
+_AREAS = ("350102001000", "350103001000")
+_VALUES = {"values": {"enabled": False}}
+
+
+def _places(ground: Ground, kind: str) -> tuple[str, str]:
+    if kind == "areas":
+        return _AREAS
+    if kind == "homes":
+        return ground.service.home("gw-0001"), ground.service.home("gw-other-0001")
+    ours, theirs = (str(ground.service.sql("SELECT id FROM station WHERE name = %s", one)[0][0]) for one in _STATIONS)
+    return ours, theirs
+
+
+def _judged(kind: str, method: str) -> Probe:
+    """What detectors are set to: seen in the office, set by managers, each in his branch."""
+
+    async def probe(ground: Ground, person: Person) -> None:
+        allowed = {"manager", "admin"} | (DESK | {"supervisor"} if method == "get" else set())
+        for place, alarm in zip(_places(ground, kind), (ground.ours, ground.theirs), strict=True):
+            path = f"/{kind}/{place}/parameters"
+            if method == "get":
+                answer = await person.get(path)
+            elif method == "put":
+                answer = await person.put(f"{path}/inactivity", _VALUES)
+            else:
+                answer = await person.delete(f"{path}/inactivity")
+            visible = alarm in ground.visible_to(person.login)
+            assert answer.status_code == (403 if person.login not in allowed else 200 if visible else 404)
+
+    return probe
+
+
+async def _absent(ground: Ground, person: Person) -> None:
+    """Entered, seen and withdrawn, each in his branch."""
+    span = {"begins_at": "2026-11-22T08:00:00Z", "ends_at": "2026-11-23T08:00:00Z"}
+    for home, alarm in zip(_places(ground, "homes"), (ground.ours, ground.theirs), strict=True):
+        path, visible = f"/homes/{home}/absences", alarm in ground.visible_to(person.login)
+        (entered,) = ground.service.sql(
+            "INSERT INTO absence (id, home_id, begins_at, ends_at, entered_by)"
+            " SELECT gen_random_uuid(), %s, now(), now() + interval '1 day', id FROM staff LIMIT 1 RETURNING id", home,
+        )  # fmt: skip
+        mine = DESK if visible else set()
+        expected = 404 if person.login in DESK else 403
+        answer = await person.post(path, span)
+        assert answer.status_code == (201 if person.login in mine else expected)
+        answer = await person.delete(f"{path}/{entered[0]}")
+        assert answer.status_code == (200 if person.login in mine else expected)
+        answer = await person.get(path)
+        seen = 200 if visible else 404
+        assert answer.status_code == (seen if person.login in DESK | {"supervisor"} else 403)
+
+
 PROBES: dict[str, Probe] = {
+    "listAbsences": _absent,
+    "enterAbsence": _absent,
+    "withdrawAbsence": _absent,
+    **{f"list{kind}Parameters": _judged(path, "get") for kind, path in _KINDS},
+    **{f"set{kind}Parameters": _judged(path, "put") for kind, path in _KINDS},
+    **{f"unset{kind}Parameters": _judged(path, "delete") for kind, path in _KINDS},
     "signIn": _signs_in,
     "signOut": _signs_out,
     "readMe": _reads_himself,
