@@ -151,6 +151,7 @@ PARAMETERS = {
             "unit": "s",
             "minimum": 600.0,
             "maximum": 604800.0,
+            "choices": None,
             "source": "longer than a bath, a meal and a nap",
         }
     ],

@@ -19,7 +19,7 @@ from api.problem import Problem, as_json, not_found
 from api.scope import MANAGERS, OFFICE, Call, Caller
 from carebed.ids import new_id
 from carebed.logs import get_logger
-from ingest.detect.catalogue import detectors
+from ingest.detect.catalogue import with_parameters
 from ingest.detect.core import Detector
 from ingest.parameter_check import check, describe
 from ingest.parameters import Layer, branches, resolve
@@ -113,20 +113,20 @@ def _shown(detector: Detector[Any, Any], scope: _Scope, layers: Sequence[Layer])
         shown.append({
             "name": one.name, "value": resolved.values.get(one.name, one.default),
             "set_in": {"scope": kind, "id": where}, "default": one.default, "unit": one.unit, "minimum": one.minimum,
-            "maximum": one.maximum, "source": one.source,
+            "maximum": one.maximum, "choices": one.choices, "source": one.source,
         })  # fmt: skip
     return {"detector": detector.name, "parameters": shown}
 
 
 async def _list(call: Call, scope: _Scope) -> Response:
     layers = await _layers(call.conn, scope)
-    return json_page([as_json(_shown(one, scope, layers)).decode() for one in detectors()], None)
+    return json_page([as_json(_shown(one, scope, layers)).decode() for one in with_parameters()], None)
 
 
 def _detector(name: str) -> Detector[Any, Any]:
-    found = next((one for one in detectors() if one.name == name), None)
+    found = next((one for one in with_parameters() if one.name == name), None)
     if found is None:
-        raise not_found(f"There is no such detector; there are: {', '.join(one.name for one in detectors())}.")
+        raise not_found(f"There is no such detector; there are: {', '.join(one.name for one in with_parameters())}.")
     return found
 
 

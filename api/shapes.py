@@ -282,6 +282,7 @@ class Parameter(_Shape):
     unit: str | None = Field(description="UCUM; null where the value is no quantity")
     minimum: float | None
     maximum: float | None
+    choices: list[str] | None = Field(description="all that it can be; null where it is no word")
     source: str | None
 
 

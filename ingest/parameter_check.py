@@ -13,13 +13,15 @@ from ingest.parameters import Layer, resolve
 
 
 class Described(msgspec.Struct, frozen=True):
-    """One parameter. `minimum`, `maximum`: both allowed. `source`: where default and bounds are from."""
+    """One parameter. `minimum`, `maximum`: both allowed. `choices`: all that it can be, where these are words.
+    `source`: where default and bounds are from."""
 
     name: str
     default: Any
     unit: str | None
     minimum: float | None
     maximum: float | None
+    choices: list[str] | None
     source: str | None
 
 
@@ -39,14 +41,16 @@ def describe(detector: Detector[Any, Any]) -> list[Described]:
 
 
 def _described(name: str, annotated: Any, default: Any) -> Described:
-    unit = minimum = maximum = source = None
+    unit = minimum = maximum = source = choices = None
     for part in _parts(inspect.type_info(annotated)):
         if isinstance(part, inspect.Metadata):
             unit = (part.extra or {}).get("unit", unit)
             source = (part.extra_json_schema or {}).get("description", source)
         elif isinstance(part, inspect.IntType | inspect.FloatType):
             minimum, maximum = part.ge, part.le
-    return Described(name, default, unit, minimum, maximum, source)
+        elif isinstance(part, inspect.LiteralType):
+            choices = [str(one) for one in part.values]
+    return Described(name, default, unit, minimum, maximum, choices, source)
 
 
 def _parts(kind: inspect.Type) -> Iterator[inspect.Type]:

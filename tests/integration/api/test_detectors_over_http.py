@@ -4,7 +4,7 @@ from typing import Any
 
 from api_service import Person, Service
 
-from ingest.detect.catalogue import detectors
+from ingest.detect.catalogue import with_parameters
 
 STATION_OF_HOME = "SELECT station_id FROM home WHERE id = %s"
 
@@ -12,7 +12,7 @@ STATION_OF_HOME = "SELECT station_id FROM home WHERE id = %s"
 async def _of(person: Person, path: str, detector: str = "not_worn") -> dict[str, dict[str, Any]]:
     """Name -> parameter, as the list shows it."""
     items = (await person.get(path)).json()["items"]
-    assert [item["detector"] for item in items] == [one.name for one in detectors()]
+    assert [item["detector"] for item in items] == [one.name for one in with_parameters()]
     (found,) = [item for item in items if item["detector"] == detector]
     return {one["name"]: one for one in found["parameters"]}
 
