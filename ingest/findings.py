@@ -83,11 +83,20 @@ class Verdicts:
             FINDINGS.labels(raised.detector, "over").inc()
             verdict.raised = None
 
+    @property
+    def raised(self) -> dict[str, tuple[Household, Found]]:
+        """Merge key -> what is raised under it, and where."""
+        return {key: (one.household, one.raised) for key, one in self._by_key.items() if one.raised is not None}
+
+    @property
+    def cleared(self) -> dict[str, Clearing]:
+        """Merge key -> what says that it is over, also of what is raised in the same look."""
+        return {key: one.clearing for key, one in self._by_key.items() if one.clearing is not None}
+
     async def act(self, conn: AsyncConnection) -> Iterable[Case]:
         """Raise and clear; returns the cases, which the caller saves at the end of its transaction."""
-        signals = [self._raise(key, one.household, one.raised) for key, one in self._by_key.items()
-                   if one.raised is not None]  # fmt: skip
-        cleared = {key: one.clearing for key, one in self._by_key.items() if one.clearing is not None}
+        signals = [self._raise(key, household, found) for key, (household, found) in self.raised.items()]
+        cleared = self.cleared
         raised = await raise_alarms(conn, self.now, signals, list(cleared))
         for key, clearing in cleared.items():
             case = raised.open_cases.get(key)

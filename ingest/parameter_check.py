@@ -95,5 +95,4 @@ def _check_one(name: str, value: Any, described: Mapping[str, Described], types:
 
 def _sentence(error: Exception) -> str:
     """The reason without the place, which is said beside it."""
-    text = str(error).split(" - at `$")[0].replace("`", "")
-    return text[:1].upper() + text[1:]
+    return str(error).split(" - at `$")[0].removesuffix(".")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.detect.silence import SETTLE, Link, Pipeline, judge_inactivity, judge_offline
+from ingest.detect.silence import SETTLE, Link, Pipeline, judge_inactivity, judge_known, judge_offline
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 WAIT = timedelta(seconds=1)
@@ -84,3 +84,34 @@ def test_a_device_is_never_found_before_its_gateway_when_both_fall_silent_at_onc
     for after in (allowed, link_allowed, allowed + link_allowed):
         now = seen_at + after
         assert not judge_offline(now, seen_at, allowed, Pipeline(now, None), WAIT, link).fire
+
+
+#: A gateway with a silence behind it, or none.
+gateways = st.builds(Link, times, spans) | st.tuples(times, spans, spans, spans).map(
+    lambda one: Link(one[0] + one[3] + one[2], one[1], one[0], one[0] + one[3])
+)
+
+
+@given(now=times, pipeline=pipelines, behind=st.lists(gateways, max_size=3).map(tuple))
+def test_a_home_is_known_no_further_than_its_pipeline_and_its_gateways_were_heard(
+    now: datetime, pipeline: Pipeline, behind: tuple[Link, ...]
+) -> None:
+    """And not at all while what was kept during a gap is still on its way."""
+    known = judge_known(now, pipeline, behind, WAIT)
+    assert known.again_at > now
+    if known.until is None:
+        settling = [one for link in behind if (one := link.settles_at()) is not None and one > now]
+        gap = pipeline.recovered_at is not None and pipeline.recovered_at + SETTLE > now
+        assert pipeline.watermark is None or settling or gap
+    else:
+        assert pipeline.watermark is not None
+        assert known.until <= min(now, pipeline.watermark, *(link.seen_at for link in behind), now)
+
+
+def test_a_gateway_that_was_silent_for_as_long_as_it_may_has_kept_nothing() -> None:
+    allowed = timedelta(minutes=2)
+    pipeline = Pipeline(START + timedelta(hours=1), None)
+    now = START + timedelta(minutes=10)
+    for silence, known in ((allowed, True), (allowed + timedelta(seconds=1), False)):
+        link = Link(now, allowed, now - silence, now)
+        assert (judge_known(now, pipeline, (link,), WAIT).until is not None) is known
