@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 from alembic import command
@@ -19,6 +20,7 @@ from carebed.database import sqlalchemy_url
 from carebed.embedded.postgres import DatabaseUrls
 from carebed.migrate import alembic_config, upgrade
 from carebed.schema import load_schema
+from ingest.detect.fall import FallParameters
 from tests.conftest import Server
 from tests.house import wait_for
 
@@ -175,3 +177,26 @@ def _limits_during(connection: Connection) -> dict[str, str]:
         name: str(connection.exec_driver_sql(f"SHOW {name}").scalar_one())
         for name in ("lock_timeout", "statement_timeout")
     }
+
+
+def test_a_homes_own_cancel_window_becomes_a_parameter_of_falls(empty: DatabaseUrls) -> None:
+    """What the home had of its own is kept; those with the usual one have nothing of their own."""
+    engine = create_engine(sqlalchemy_url(empty.owner))
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "0013")
+    own, usual = uuid.uuid4(), uuid.uuid4()
+    with psycopg.connect(empty.owner) as conn:
+        conn.execute("INSERT INTO area (code, name, level) VALUES ('350102001001', 'x', 'community')")
+        conn.execute("INSERT INTO station (id, name, area_code) VALUES (%s, 'x', '350102001001')", [own])
+        for home, seconds in ((own, 45), (usual, 20)):
+            conn.execute(
+                "INSERT INTO home (id, name, area_code, station_id, fall_cancel_s)"
+                " VALUES (%s, 'x', '350102001001', %s, %s)",
+                [home, own, seconds],
+            )
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+    engine.dispose()
+    stored = rows(empty.owner, 'SELECT detector, home_id, "values" FROM detector_parameters')
+    assert stored == [("fall", own, {"cancel_s": 45})]
+    assert msgspec.convert(stored[0][2], FallParameters) == FallParameters(cancel_s=45)

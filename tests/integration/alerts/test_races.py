@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,7 @@ from station_world import StationWorld
 from alerts import book, raising
 from alerts.alarm import Outcome
 from alerts.moves import Move, MoveRequest, MoveResult, perform
+from alerts.suspicion import Suspicion
 from carebed.clock import now
 
 
@@ -201,6 +203,36 @@ async def test_an_engine_whose_connection_dies_between_two_statements_leaves_the
     assert await world.rows("SELECT FROM pg_stat_activity WHERE pid = :pid", pid=killed[0]) == []
     assert await world.log(alarm) == ["raised", "paged"]
     assert await world.told(alarm) == ["chen", "desk", "lin", "night-desk"]
+
+
+async def test_an_engine_that_dies_at_the_end_of_a_falls_window_leaves_it_to_the_next_try(
+    world: StationWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of each of the two windows: nothing of it was done, so all of it is done again, once."""
+    at = datetime.now(UTC)
+    still, page = at + timedelta(seconds=60), at + timedelta(seconds=80)
+    fall = await world.press("fall", suspicion=Suspicion(at, at, at, still, page))
+    assert fall is not None
+    save = book.save
+    killed: list[int] = []
+
+    async def save_and_die(conn: AsyncConnection, *rest: Any) -> None:
+        await save(conn, *rest)
+        if to_die:
+            to_die.clear()
+            killed.append((await conn.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+            await world.rows("SELECT pg_terminate_backend(:pid, 5000)", pid=killed[-1])
+
+    monkeypatch.setattr(book, "save", save_and_die)
+    for seconds, logged in ((61, ["suspected", "no_movement"]), (20, ["confirmed", "paged"])):
+        to_die = [True]
+        before = await world.log(fall)
+        await world.shift(seconds)
+        await world.tick()
+        assert await world.log(fall) == before * (seconds == 20) + logged
+        assert (await world.read(fall)).due_in_s > 0
+    assert len(killed) == 2
+    assert await world.told(fall) == ["chen", "desk", "lin", "night-desk"]
 
 
 async def test_whoever_holds_an_alarm_and_stops_in_the_middle_loses_it(

@@ -1,5 +1,6 @@
 """Somebody may have fallen: what is known of it, from the report to the page, on a real database."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -222,3 +223,34 @@ async def test_what_cannot_be_read_of_its_windows_pages_when_the_step_is_due(
     await pipeline.run("""UPDATE alarm SET suspicion = '{"page_at": "soon"}'""")
     await clock.advance(seconds=81)
     assert (await look(pipeline)).step == 1
+
+
+async def test_what_is_set_for_a_home_counts_for_its_next_fall_and_for_none_that_is_under_way(
+    pipeline: Pipeline,
+) -> None:
+    """Also from its station; ingest hears of it by itself."""
+    await home_of(pipeline)
+    follows = asyncio.create_task(pipeline.who.follow())
+    try:
+        first = await fall(pipeline, time=None)
+        await pipeline.run(
+            "INSERT INTO detector_parameters (id, detector, station_id, values)"
+            """ SELECT id, 'fall', id, '{"still_s": 30, "cancel_s": 15}' FROM station"""
+        )
+        assert (await page_s(pipeline)) == pytest.approx(80, abs=0.01)
+        async with asyncio.timeout(10):
+            while await page_s(pipeline) > 46:
+                await pipeline.press("fall_cancel", device="gw-1-band")
+                await fall(pipeline, time=None)
+                await asyncio.sleep(0.05)
+        assert (await page_s(pipeline)) == pytest.approx(45, abs=0.01)
+        assert (await pipeline.row("SELECT state FROM alarm WHERE id = :id", id=first)).state == "cancelled"
+    finally:
+        follows.cancel()
+        await asyncio.wait({follows})
+
+
+async def page_s(pipeline: Pipeline) -> float:
+    """Seconds from the report of the open fall to its page."""
+    row = await pipeline.row("SELECT next_step_at - raised_at AS windows FROM alarm WHERE closed_at IS NULL")
+    return float(row.windows.total_seconds())
