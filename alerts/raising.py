@@ -14,24 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, people
 from alerts.alarm import PRIORITY_RANK, Priority, kind_of
-from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor, Case
 from alerts.lifecycle import fell_again, repeat
 from alerts.policy import Ladders, ladder_for, policy_json, read_ladders
 from alerts.suspicion import Suspicion
 from alerts.urgency import Urgency, press, recent_presses
-from alerts.why import why_by_hand
-from carebed.clock import now as clock_now
-from carebed.errors import CarebedError
 from carebed.ids import new_id
 
 #: Repeats of an open alarm beyond one a second are not counted; the device is told to hold and resend.
 REPEAT_SPACING = timedelta(seconds=1)
 _PASSES = 25
-
-
-class PlaceUnknown(CarebedError):
-    """There is no such home, or the caller may not see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,18 +99,6 @@ _INSERT = text("""
         CAST(:late AS boolean[]), CAST(:next_step_at AS timestamptz[]), CAST(:policy AS jsonb[]),
         CAST(:why AS jsonb[]))
     ON CONFLICT (merge_key) WHERE closed_at IS NULL DO NOTHING RETURNING id
-""")
-
-_HOME = text("""
-    SELECT home.station_id, home.area_code, home.id,
-           (SELECT max(resident.id::text)::uuid FROM resident WHERE resident.home_id = home.id
-            HAVING count(*) = 1)
-    FROM home WHERE home.id = :home
-""")
-
-# The open alarm of this kind at a home: the first one raised.
-_OPEN_AT_HOME = text("""
-    SELECT merge_key FROM alarm WHERE home_id = :home AND kind = :kind AND closed_at IS NULL ORDER BY raised_at LIMIT 1
 """)
 
 # The highest desk in the tree answers for the platform itself.
@@ -226,11 +206,12 @@ async def _answer(
 
 async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise) -> UUID | None:
     """Count the repeat and page holder and desk; None when it came within a second of the last one. A device that has
-    not signalled before is news, and not held back."""
+    not signalled before, or a person's word about a suspected fall, is news, and not held back."""
     if not signal.counts_again:
         return case.id
     hasty = case.last_repeat_at is not None and now - case.last_repeat_at < REPEAT_SPACING
-    if hasty and case.knows(signal.device_id):
+    leaves_no_doubt = case.suspected and signal.suspicion is None
+    if hasty and case.knows(signal.device_id) and not leaves_no_doubt:
         return None
     quiet = case.suspected and signal.suspicion is not None
     join(case, now, signal, [] if quiet else await people.desk(conn, case.station_id, now))
@@ -299,34 +280,6 @@ async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[U
         "why": [msgspec.json.encode(signal.why).decode() for _, signal in new],
     }
     return set((await conn.execute(_INSERT, columns)).scalars())
-
-
-async def raise_by_hand(
-    conn: AsyncConnection, *, staff_id: UUID, home_id: UUID, kind: str, note: str | None, at: datetime | None,
-    channels: Sequence[str] = LIVE_ONLY,
-) -> UUID:  # fmt: skip
-    """An operator raises an alarm for a home (a telephone call); joins the open one of the same kind there, whomever of
-    the household it was raised for. `channels`: through which the others are told of that.
-
-    Raises `PlaceUnknown` for a home that is not there or not in the caller's areas.
-    """
-    row = (await conn.execute(_HOME, {"home": home_id})).one_or_none()
-    if row is None:
-        raise PlaceUnknown("There is no such home in your areas.")
-    now = await clock_now(conn)
-    place = Place(station_id=row[0], area_code=row[1], home_id=row[2], resident_id=row[3])
-    key = (await conn.execute(_OPEN_AT_HOME, {"home": home_id, "kind": kind})).scalar_one_or_none()
-    key = key or merge_key(home_id, row[3], kind)
-    signal = Raise(
-        kind, place, merge_key=key, happened_at=min(at or now, now), why=why_by_hand(kind, note),
-        actor=Actor("staff", str(staff_id), "api"), note=note,
-    )  # fmt: skip
-    raised = await raise_alarms(conn, now, [signal])
-    await book.finish(conn, now, raised.cases.values(), channels)
-    (alarm_id,) = raised.alarm_ids
-    if alarm_id is None:  # held: within a second of another repeat; the alarm is open and everybody knows
-        (alarm_id,) = raised.cases
-    return alarm_id
 
 
 async def platform_place(conn: AsyncConnection) -> Place | None:

@@ -8,8 +8,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
+from alerts.by_hand import raise_by_hand
 from alerts.moves import AlarmUnknown
-from alerts.raising import raise_by_hand
 from alerts.view import PAGE, AlarmView, list_alarms, read_views, utc
 from api import example, shapes
 from api.body import CallByHand

@@ -10,8 +10,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from alerts.by_hand import PlaceUnknown
 from alerts.moves import AlarmUnknown
-from alerts.raising import PlaceUnknown
 from alerts.view import BadCursor
 from carebed.errors import CarebedError
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 from station_world import StationWorld
 
+from alerts.by_hand import raise_by_hand
 from alerts.moves import Move
-from alerts.raising import raise_by_hand
 
 FALL = timedelta(seconds=20)
 

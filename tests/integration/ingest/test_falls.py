@@ -11,9 +11,9 @@ from small_district import Pipeline
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.by_hand import raise_by_hand
 from alerts.case import Case
 from alerts.firing import AlarmHandler
-from alerts.raising import raise_by_hand
 from alerts.suspicion import Movement
 from gateway.wire import Status
 from ingest.fall_watch import movements
