@@ -50,6 +50,7 @@ class DeviceLine:
         value: object = True,
         at: object = NOW,
         message_id: str | None = None,
+        data: dict[str, object] | None = None,
     ) -> str:
         """Publish one message at QoS 1 and wait for the broker; the message's id."""
         message = {
@@ -57,6 +58,7 @@ class DeviceLine:
             "time": datetime.now(UTC).isoformat() if at is NOW else at,
             "type": kind,
             "value": value,
+            "data": data or {},
         }
         self._client.publish(f"{self._prefix}/{lane}/{device}", json.dumps(message), qos=1).wait_for_publish(10)
         return str(message["id"])

@@ -26,7 +26,8 @@ async def test_no_rule_is_broken(desk: OnCallPage, board: StandIn, colours: str)
     assert await violations(desk) == []
     called = [response_of("c1", "Zhang Min", "called"), response_of("c2", "Wang Fang", "declined")]
     board.put(alarm_of("sos", "Home 1", 47, responses=called, repeats=2))
-    board.put(alarm_of("fall", "Home 7", -8, exhausted=True, step=4, late=True))
+    why = {**alarm_of("fall", "")["why"], "location": {"lat": 26.07, "lon": 119.3, "accuracy_m": 25}}
+    board.put(alarm_of("fall", "Home 7", -8, exhausted=True, step=4, late=True, why=why))
     board.put(alarm_of("leak", "Home 3", 12, state="en_route", owner={"type": "staff", "id": "c4", "name": "Sun Li"}))
     board.put(alarm_of("offline", "Home 12", 9000))
     board.put(alarm_of("sos", "Home 9", state="resolved", outcome="test", closed_at=alarm_of("sos", "")["raised_at"]))

@@ -157,3 +157,35 @@ async def test_the_board_fits_a_phone(browser: Browser, desk: OnCallPage, board:
     await phone.page.get_by_role("button", name="Back to the list").click()
     await expect(phone.page.get_by_role("heading", name="Event log")).to_be_hidden()
     assert phone.complaints == []
+
+
+async def test_a_fall_is_watched_then_waits_for_its_wearer_and_says_where(desk: OnCallPage, board: StandIn) -> None:
+    """What the countdown counts to changes with the window; the place can be read out and opened in one's own map."""
+    await desk.sign_in(board.http, "operator", "secret")
+    windows = {"still_until": "2026-11-22T04:01:00Z", "page_at": "2026-11-22T04:01:20Z", "watching": True}
+    example = alarm_of("fall", "Home 7", 50, state="suspected", step=0, suspicion=windows)
+    location = {"lat": 26.07412, "lon": 119.29651, "accuracy_m": 25}
+    alarm = board.put(example, why={**example["why"], "location": location})
+    row = desk.alarm(alarm["id"])
+    await expect(row.locator(".countdown")).to_contain_text("watching for movement")
+    await expect(row.get_by_role("link")).to_have_text("26.07412, 119.29651 ± 25 m")
+    await expect(row.get_by_role("link")).to_have_attribute("href", "geo:26.07412,119.29651;u=25")
+    board.put(alarm, suspicion={**windows, "watching": False})
+    await expect(row.locator(".countdown")).to_contain_text("until people are called")
+    board.put(alarm, state="raised", suspicion=None, step=1)
+    await expect(row.locator(".countdown")).to_contain_text("to the next step")
+
+
+async def test_several_detectors_of_one_fire_are_named_and_urgent_presses_are_marked(
+    desk: OnCallPage, board: StandIn
+) -> None:
+    await desk.sign_in(board.http, "operator", "secret")
+    since = alarm_of("smoke", "")["raised_at"]
+    devices = [{"id": "kitchen", "since": since, "over_at": since}, {"id": "bedroom", "since": since, "over_at": None}]
+    smoke = board.put(alarm_of("smoke", "Home 2", devices=devices, repeats=1))
+    await desk.choose(desk.alarm(smoke["id"]))
+    facts = desk.page.locator(".details .facts")
+    await expect(facts).to_contain_text("kitchen sees it no longer since")
+    await expect(facts).to_contain_text("bedroom")
+    sos = board.put(alarm_of("sos", "Home 3", repeats=4, urged_at=since))
+    await expect(desk.alarm(sos["id"])).to_contain_text("pressed urgently: called sooner")

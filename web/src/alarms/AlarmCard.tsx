@@ -80,7 +80,7 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
         <p className="card-why">
           {alarm.why.text[language]} {alarm.why.location && (
             <>
-              {words.card.location}: <WhereItHappened location={alarm.why.location} />
+              {words.card.locationIs} <WhereItHappened location={alarm.why.location} />
             </>
           )}
         </p>
