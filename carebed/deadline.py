@@ -5,7 +5,7 @@ falls due its handler looks, and re-arms or fires. `carebed.engine` runs the han
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -29,7 +29,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.columns import instant, label
-from carebed.database import metadata
+from carebed.database import metadata, text_array
 
 CHANNEL = "carebed_deadline"
 
@@ -102,9 +102,14 @@ _ARM_EARLIER = text(f"""
     WHERE EXCLUDED.due_at < deadline.due_at
 """)
 
-# Moves claimed deadlines to their next time; the claim's transaction holds their locks.
+# Moves claimed deadlines to their next time; the claim's transaction holds their locks. Most keep their data.
 _REARM = text("""
-    UPDATE deadline SET due_at = next.due_at, data = coalesce(next.data, deadline.data), attempts = 0, retry_at = NULL
+    UPDATE deadline SET due_at = next.due_at, attempts = 0, retry_at = NULL
+    FROM (SELECT unnest(CAST(:ids AS bigint[])) AS id, unnest(CAST(:due AS timestamptz[])) AS due_at) AS next
+    WHERE deadline.id = next.id
+""")
+_REARM_WITH = text("""
+    UPDATE deadline SET due_at = next.due_at, data = next.data, attempts = 0, retry_at = NULL
     FROM (SELECT unnest(CAST(:ids AS bigint[])) AS id, unnest(CAST(:due AS timestamptz[])) AS due_at,
                  unnest(CAST(:data AS jsonb[])) AS data) AS next
     WHERE deadline.id = next.id
@@ -140,15 +145,17 @@ async def arm(conn: AsyncConnection, arms: Iterable[Arm], *, earlier: bool = Fal
 async def rearm(conn: AsyncConnection, moves: Iterable[tuple[Deadline, datetime, dict[str, Any] | None]]) -> None:
     """Move claimed deadlines: (deadline, next due time, new data or None to keep it)."""
     rows = list(moves)
-    if rows:
-        await conn.execute(
-            _REARM,
-            {
-                "ids": [row.id for row, _, _ in rows],
-                "due": [due for _, due, _ in rows],
-                "data": [None if data is None else as_json(data) for _, _, data in rows],
-            },
-        )
+    changed = [(row, due, data) for row, due, data in rows if data is not None and data != row.data]
+    if changed:
+        await conn.execute(_REARM_WITH, {**_times(changed), "data": [as_json(data) for _, _, data in changed]})
+    same = [(row, due, data) for row, due, data in rows if data is None or data == row.data]
+    if same:
+        await conn.execute(_REARM, _times(same))
+
+
+def _times(moves: Sequence[tuple[Deadline, datetime, dict[str, Any] | None]]) -> dict[str, str]:
+    ids, due = (row.id for row, _, _ in moves), (due for _, due, _ in moves)
+    return {"ids": text_array(map(str, ids)), "due": text_array(one.isoformat() for one in due)}
 
 
 async def end(conn: AsyncConnection, deadlines: Iterable[Deadline]) -> None:
