@@ -12,6 +12,7 @@ import typer
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
 from carebed.quarantine_command import app as quarantine_app
+from carebed.replay_command import replay
 from carebed.settings import load_settings
 from carebed.supervision import TaskDied
 from carebed.up.options import BrokerKind
@@ -25,6 +26,7 @@ sim_app = typer.Typer(invoke_without_command=True, help="Simulated homes, scenar
 app.add_typer(clock_app, name="clock")
 app.add_typer(sim_app, name="sim")
 app.add_typer(quarantine_app, name="quarantine")
+app.command()(replay)
 
 
 def _run(room: str, process: str, *arguments: Any) -> None:

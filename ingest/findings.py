@@ -37,6 +37,12 @@ FINDINGS = Counter(
 )
 
 
+def key_of(household: Household, what: Finding | Clearing, *, whole_home: bool = False) -> str:
+    """The merge key of its alarm. `whole_home`: nobody's in particular, also where only one person lives there."""
+    resident = what.resident_id or (None if whole_home else household.sole_resident)
+    return merge_key(household.home.id, resident, what.kind, what.device_id if what.per_device else None)
+
+
 @dataclass(slots=True)
 class _Verdict:
     """What is to be done under one merge key."""
@@ -57,10 +63,7 @@ class Verdicts:
         """What was found in one home, in order of time."""
         for one in found:
             what = one.what
-            resident = what.resident_id or household.sole_resident
-            device = what.device_id if what.per_device else None
-            key = merge_key(household.home.id, resident, what.kind, device)
-            verdict = self._by_key.setdefault(key, _Verdict(household))
+            verdict = self._by_key.setdefault(key_of(household, what), _Verdict(household))
             if isinstance(what, Finding):
                 self._add_finding(verdict, one)
             else:

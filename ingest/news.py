@@ -115,14 +115,15 @@ def _news(home: Home, shown: Shown, lanes: Sequence[Mapping[str, list[Row]]], pa
     for lane, device, cursor, rows in pages:
         within = rows if until is None else [row for row in rows if row[0] <= until]
         new = [row for row in within if row[1] not in cursor.ids]
-        events += [_event(device, row) for row in new]
+        events += [event_of(device, row) for row in new]
         if new:
             cursors[lane][device.id] = _moved(cursor, within, new)
     events.sort(key=lambda one: (one.at, one.message_id))
     return News(events, Shown(*cursors), until)
 
 
-def _event(device: Device, row: Row) -> Event:
+def event_of(device: Device, row: Row) -> Event:
+    """The stored message as detectors see it."""
     time, message_id, kind, value, words, unit, data, received_at = row
     return Event(
         min(time, received_at), device, kind, words if value is None else value, data or {}, message_id, unit,
