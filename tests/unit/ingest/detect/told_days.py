@@ -53,7 +53,8 @@ class Days:
         told += [(up, "bed", "bed", False), (up + 0.5, "pir-bedroom", "motion", True)]
         out, home = 33 * 60 + chance.uniform(-20, 20), 34 * 60 + chance.uniform(0, 30)
         told.append((up + chance.uniform(20, 50), "button", "check_in", True))
-        minute, evening = up + 3, to_bed + 24 * 60 - 40
+        told += [(up + 12, "meter", "water", self._use(9)), (up + 13, "pir-bath", "motion", True)]
+        minute, evening = up + 15, to_bed + 24 * 60 - 40
         while minute < evening:
             if not out - 1 < minute < home + 1:
                 room = chance.choice(("pir-living", "pir-bath", "pir-bedroom"))
@@ -63,6 +64,7 @@ class Days:
             minute += min(chance.expovariate(1 / 14), 55)
         for passes in (out, home):
             told += [(passes, "door", "door", True), (passes + 0.1, "door", "door", False)]
+        told.append((evening + 5, "meter", "water", self._use(12)))
         return [*told, (home + 0.5, "pir-living", "motion", True)]
 
     def _use(self, litres: float) -> float:
