@@ -14,9 +14,10 @@ from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from ingest.detection import DetectHandler
 from ingest.fall_watch import movements
+from ingest.inactivity import InactivityHandler
 from ingest.metrics import WatermarkMetrics
 from ingest.offline import OfflineHandler
-from ingest.silence import InactivityHandler, LagHandler, arm_watches
+from ingest.silence import LagHandler, arm_watches
 from ingest.waking import WakeHandler
 
 

@@ -1,4 +1,4 @@
-"""The main of `carebed scheduler`, which hands the calendar its jobs: partitions, hourly figures, retention.
+"""The main of `carebed scheduler`, which hands the calendar its jobs: partitions, hourly figures, retention, rhythms.
 
 Ingest does not depend on it: readings without a partition go into the default one, and what is not rolled up waits.
 """
@@ -15,6 +15,7 @@ from carebed.database import Database
 from carebed.health import serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
+from ingest.learning import learn_rhythms
 from ingest.quarantine import drop_quarantined
 from ingest.retention import drop_old, make_partitions
 from ingest.rollup import catch_up, measure_lag
@@ -45,6 +46,7 @@ def jobs(database: Database, settings: Settings) -> list[Job]:
         Job("rollup", timedelta(minutes=5), partial(catch_up, database)),
         Job("rollup lag", timedelta(seconds=15), partial(measure_lag, database)),
         Job("retention", timedelta(hours=1), partial(drop_old, database, settings)),
+        Job("rhythms", timedelta(minutes=10), partial(learn_rhythms, database)),
         Job("prune", timedelta(hours=6), partial(prune, database)),
         Job("quarantine", timedelta(hours=1), partial(drop_quarantined, database, settings)),
     ]

@@ -14,7 +14,7 @@ _TABLE_MODULES = (
     "registry.area", "registry.station", "registry.home", "registry.gateway", "registry.staff", "registry.absence",
     "alerts.alarm", "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.notification",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
-    "ingest.lease", "ingest.memory", "ingest.waking", "ingest.parameters",
+    "ingest.lease", "ingest.learning", "ingest.memory", "ingest.waking", "ingest.parameters",
     "visits.visit", "api.idempotency",
 )  # fmt: skip
 

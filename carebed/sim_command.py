@@ -116,6 +116,8 @@ _HOME = text("SELECT home_id FROM gateway WHERE id = :gateway")
 _NEW_HOME = text("""
     INSERT INTO home (id, name, area_code, station_id, inactivity_s) VALUES (:id, :name, :area, :station, :inactivity_s)
 """)
+# A recording has no heartbeats, so nobody judges its gateway's silence.
+_NO_HEARTBEAT = text("UPDATE device SET heartbeat_s = NULL WHERE id = :gateway")
 _SPAN = text("UPDATE home SET inactivity_s = :inactivity_s WHERE id = :home")
 # Up to when everything that this gateway published is committed.
 _COMMITTED = text("""
@@ -223,6 +225,7 @@ async def _pair(database: Database, gateway: str, devices: list[Any], inactivity
         password = await pairing.pair_gateway(conn, gateway, home_id=home_id, station_id=station)
         new = [pairing.NewDevice(id=device.device_id, kind=device.kind, name=device.name) for device in devices]
         await pairing.pair_devices(conn, gateway, new)
+        await conn.execute(_NO_HEARTBEAT, {"gateway": gateway})
     return RecordedHome(database, gateway, home_id, password)
 
 

@@ -22,7 +22,7 @@ import msgspec
 from alerts.why import why, why_inactivity
 from ingest.detect.core import Event, Evidence, Finding, Home, Parameters, Step, bounded, evidence
 from ingest.detect.local_day import wall_clock
-from ingest.detect.rhythm import Rhythm, next_half_hour
+from ingest.detect.rhythm import ALL, Rhythm, next_half_hour
 from ingest.detect.whereabouts import TYPES, Whereabouts, follow
 
 NAME = "inactivity"
@@ -67,6 +67,12 @@ def due_at(where: Whereabouts, home: Home, rhythm: Rhythm | None, parameters: In
             return at
         since = max(ends)
     return None
+
+
+def soonest_due_at(since: datetime, home: Home, rhythm: Rhythm | None, parameters: InactivityParameters) -> datetime:
+    """No stillness that begins at `since` or later is too long before this, whichever device noticed its beginning."""
+    quickest = None if rhythm is None else rhythm.quickest()
+    return min(since + _AWAY_LEAST, _too_long_at(since, ALL, home.zone, quickest, parameters))
 
 
 def _away_limit(home: Home, rhythm: Rhythm | None, parameters: InactivityParameters) -> timedelta:

@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 #: After a gap: reconnecting takes a gateway a few seconds, republishing what it kept covers 2 min (docs/protocol.md).
 SETTLE = timedelta(minutes=3)
 
+#: A home that is offline is looked at this often: whether it has come back, and is still.
+OFFLINE_LOOK = timedelta(minutes=2)
+
 #: How far `seen_at` may lie behind the newest message: a device that speaks all the time is written this often.
 SEEN_RESOLUTION = timedelta(seconds=2)
 
@@ -33,21 +36,6 @@ class Verdict:
     waiting: bool = False
 
 
-def judge_inactivity(
-    now: datetime, activity_at: datetime, limit: timedelta, pipeline: Pipeline, wait: timedelta
-) -> Verdict:
-    """Has the home been without activity for longer than its limit, as far as can be known?"""
-    due = activity_at + limit
-    if due > now:
-        return Verdict(due)
-    recovered_at = pipeline.recovered_at
-    if recovered_at is not None and activity_at < recovered_at and now - recovered_at < SETTLE:
-        return Verdict(recovered_at + SETTLE, waiting=True)
-    if pipeline.watermark is None or pipeline.watermark < due:
-        return Verdict(now + wait, waiting=True)
-    return Verdict(now + limit, fire=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Link:
     """The gateway behind which a device stands: when it was heard from last, and how long it may be silent.
@@ -65,6 +53,37 @@ class Link:
         if self.back_at is None or self.silent_from is None or self.back_at - self.silent_from <= self.allowed:
             return None
         return self.back_at + SETTLE
+
+
+def judge_inactivity(
+    now: datetime,
+    activity_at: datetime,
+    limit: timedelta,
+    pipeline: Pipeline,
+    wait: timedelta,
+    links: Sequence[Link] = (),
+) -> Verdict:
+    """Has the home been without activity for longer than its limit, as far as can be known?
+
+    `links`: the home's gateways whose silence is judged. One that is silent may be keeping what happens now: while it
+    is offline nobody calls the home still, and when it is back not before it has sent what it kept.
+    """
+    due = activity_at + limit
+    if due > now:
+        return Verdict(due)
+    settles = [
+        one for one in (link.settles_at() for link in links if link.back_at and activity_at < link.back_at) if one
+    ]
+    if pipeline.recovered_at is not None and activity_at < pipeline.recovered_at:
+        settles.append(pipeline.recovered_at + SETTLE)
+    if (settled_at := max(settles, default=now)) > now:
+        return Verdict(settled_at, waiting=True)
+    if pipeline.watermark is None or pipeline.watermark < due:
+        return Verdict(now + wait, waiting=True)
+    if any(link.seen_at < due for link in links):
+        offline = any(link.seen_at < due and now - link.seen_at >= link.allowed for link in links)
+        return Verdict(now + max(wait, OFFLINE_LOOK) if offline else now + wait, waiting=True)
+    return Verdict(now + limit, fire=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from small_district import Pipeline, ago, message
 from alerts.alarm import alarm
 from gateway.wire import Status
 from ingest.alarm_lane import TAKEN_IN, AlarmLane
+from ingest.inactivity import InactivityHandler
 from ingest.mqtt import Incoming
 from ingest.offline import OfflineHandler
 from ingest.reading_lane import ReadingLane
-from ingest.silence import InactivityHandler
 from ingest.who import Who
 
 HOMES = 6
