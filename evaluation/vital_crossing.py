@@ -1,7 +1,8 @@
 """Cross-validation over people: whoever is tested on has had no part in what was chosen for him.
 
 Outside, each person is left out once. Inside, the other people are dealt into `FOLDS` parts to choose what of the
-personal is on; then the ranges are fitted to all of them. Fixed ranges have nothing to choose and are fitted alike.
+personal is on, for all types of labels together (most are rare); then the ranges are fitted to all of them. Fixed
+ranges have nothing to choose and are fitted alike.
 """
 
 from collections import Counter
@@ -19,8 +20,7 @@ class Crossed:
     """When somebody would have been called, for each person left out, and how often what was chosen."""
 
     alerts: Alerts
-    ends: Counter[Ends] = field(default_factory=Counter)
-    personals: Counter[Personal] = field(default_factory=Counter)
+    chosen: Counter[tuple[Ends, Personal]] = field(default_factory=Counter)
 
 
 def crossed(trials: Trials, weight: float, candidates: Sequence[Personal] = (NOTHING,)) -> Crossed:
@@ -31,11 +31,10 @@ def crossed(trials: Trials, weight: float, candidates: Sequence[Personal] = (NOT
     for name in names:
         others = [one for one in names if one != name]
         personal = _choose(trials, others, weight, candidates)
-        outcome.personals[personal] += 1
         for group in GROUPS:
             ends = trials.fit(others, group, personal, weight)
-            outcome.ends[ends] += 1
-            outcome.alerts[name][group] = trials.alerts(name, group, ends, personal)
+            outcome.chosen[ends, personal] += 1
+            outcome.alerts[name][group] = trials.row(group, ends, personal).alerts[name]
     return outcome
 
 
@@ -43,16 +42,15 @@ def _choose(trials: Trials, names: Sequence[str], weight: float, candidates: Seq
     """The candidate that does best on people for whom the ranges were not fitted; the first of equals."""
     if len(candidates) == 1:
         return candidates[0]
-    scores = [_inner(trials, names, weight, one) for one in candidates]
+    scores = [sum(_inner(trials, names, group, weight, one) for group in GROUPS) for one in candidates]
     return candidates[scores.index(max(scores))]
 
 
-def _inner(trials: Trials, names: Sequence[str], weight: float, personal: Personal) -> float:
+def _inner(trials: Trials, names: Sequence[str], group: str, weight: float, personal: Personal) -> float:
     score = 0.0
     for number in range(FOLDS):
         held = names[number::FOLDS]
         others = [one for one in names if one not in held]
-        for group in GROUPS:
-            ends = trials.fit(others, group, personal, weight)
-            score += trials.score(held, group, ends, personal, weight)
+        ends = trials.fit(others, group, personal, weight)
+        score += trials.row(group, ends, personal).score(held, weight)
     return score

@@ -6,7 +6,7 @@ with everything personal switched off; so pauses between alerts and everything e
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -67,37 +67,45 @@ PUBLISHED: Mapping[str, Mapping[str, float]] = {
 }  # fmt: skip
 
 
+#: What a person's values usually scatter by: the median over TIHM's people of 1.4826 MAD, rounded. No label is in it.
+SPREADS: Mapping[str, float] = {
+    "systolic": 12, "diastolic": 7, "heart_rate": 5, "body_water": 1, "temperature": 0.25,
+}  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Personal:
-    """What of the personal is on: parameters of the detector, `widen` that of the heart rate."""
+    """What of the personal is on. `settle`: the wider range of the first day. `unusual`: so many usual spreads from the
+    person's own usual matter (and four of his own spreads); infinite is off. `widen`: usual values widen the range, by
+    one usual spread at most."""
 
-    settle_share: float = 0.0
-    unusual_sds: float = math.inf
-    widen: float = 0.0
-
-    def of(self, group: str) -> "Personal":
-        """Without what does not concern the group, so that nothing is tried twice."""
-        return self if group == "Pulse" else replace(self, widen=0.0)
+    settle: bool = False
+    unusual: float = math.inf
+    widen: bool = False
 
 
 NOTHING = Personal()
-#: Those that are compared within the training people; a tie goes to the one that comes first.
+#: Those that are compared within the training people; a tie goes to the one that comes first, which watches most.
 PERSONALS = tuple(
     Personal(settle, unusual, widen)
-    for widen in (0.0, 5.0)
-    for unusual in (4.0, math.inf)
-    for settle in (0.25, 0.1, 0.0)
+    for widen in (False, True)
+    for unusual in (4.0, 6.0, 8.0, 12.0, math.inf)
+    for settle in (False, True)
 )  # fmt: skip
 
 
 def parameters(ends: Mapping[str, float], personal: Personal) -> VitalSignsParameters:
     """The detector's parameters. Not validated: ends that are never reached lie outside of what may be set."""
+    off = math.isinf(personal.unusual)
+    unusual = {f"{vital}_material": (12.0 if off else personal.unusual) * spread for vital, spread in SPREADS.items()}
+    widen = {f"{vital}_widen": personal.widen * spread for vital, spread in SPREADS.items()}
+    shipped = VitalSignsParameters()
     return msgspec.structs.replace(
-        VitalSignsParameters(),
-        **{name: float(value) for name, value in ends.items()},
-        settle_share=personal.settle_share,
-        unusual_sds=personal.unusual_sds,
-        heart_rate_widen=personal.widen,
+        shipped,
+        **{name: float(value) for name, value in (unusual | widen | dict(ends)).items()},
+        settle_s=shipped.settle_s if personal.settle else 0.0,
+        unusual_sds=math.inf if off else 4.0,
+        usual_sds=1.0,
     )
 
 
@@ -120,42 +128,42 @@ class Trials:
 
     def __init__(self, patients: Iterable[Patient]) -> None:
         self.patients = {one.name: one for one in patients}
-        self._alerts: dict[tuple[str, str, Ends, Personal], tuple[datetime, ...]] = {}
-        self._tallies: dict[tuple[str, str, Ends, Personal], Tally] = {}
+        self._rows: dict[tuple[str, Ends, Personal], Row] = {}
 
-    def alerts(self, name: str, group: str, ends: Ends, personal: Personal) -> tuple[datetime, ...]:
-        """When somebody would have been called, for one person and group of vital signs."""
-        key = name, group, ends, personal.of(group)
-        if key not in self._alerts:
-            chosen = parameters(dict(ends), personal)
-            self._alerts[key] = tuple(alerts(self.patients[name], GROUPS[group][1], chosen)[group])
-        return self._alerts[key]
-
-    def tally(self, name: str, group: str, ends: Ends, personal: Personal) -> Tally:
-        """These alerts against the labels."""
-        key = name, group, ends, personal.of(group)
-        if key not in self._tallies:
-            labels = self.patients[name].labels.get(group, ())
-            self._tallies[key] = match(self.alerts(name, group, ends, personal), labels)
-        return self._tallies[key]
-
-    def score(self, names: Sequence[str], group: str, ends: Ends, personal: Personal, weight: float) -> float:
-        """What is to be as large as possible: labels found less `weight` for each false alert."""
-        tallies = [self.tally(name, group, ends, personal) for name in names]
-        return sum(one.found - weight * one.false for one in tallies)
+    def row(self, group: str, ends: Ends, personal: Personal) -> "Row":
+        """Of everybody."""
+        key = group, ends, personal
+        if key not in self._rows:
+            self._rows[key] = Row(self.patients, group, parameters(dict(ends), personal))
+        return self._rows[key]
 
     def fit(self, names: Sequence[str], group: str, personal: Personal, weight: float) -> Ends:
         """The best ends for these people: each in turn the best while the others stay, until none changes. A tie goes
         to the wider range."""
         ends = {end: CHOICES[end][0] for vital in GROUPS[group][0] for end in (f"{vital}_low", f"{vital}_high")}
-        best = self.score(names, group, tuple(ends.items()), personal, weight)
+        best = self.row(group, tuple(ends.items()), personal).score(names, weight)
         changed = True
         while changed:
             changed = False
             for end in ends:
                 for choice in CHOICES[end]:
                     tried = {**ends, end: float(choice)}
-                    score = self.score(names, group, tuple(tried.items()), personal, weight)
+                    score = self.row(group, tuple(tried.items()), personal).score(names, weight)
                     if score > best + 1e-9:
                         best, ends, changed = score, tried, True
         return tuple(ends.items())
+
+
+class Row:
+    """One range on everybody: when somebody would have been called, and what that came to."""
+
+    def __init__(self, patients: Mapping[str, Patient], group: str, chosen: VitalSignsParameters) -> None:
+        types = GROUPS[group][1]
+        self.alerts = {name: tuple(alerts(one, types, chosen)[group]) for name, one in patients.items()}
+        self._tallies: dict[str, Tally] = {
+            name: match(self.alerts[name], one.labels.get(group, ())) for name, one in patients.items()
+        }
+
+    def score(self, names: Sequence[str], weight: float) -> float:
+        """What is to be as large as possible: labels found less `weight` for each false alert."""
+        return sum(self._tallies[name].found - weight * self._tallies[name].false for name in names)

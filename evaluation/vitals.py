@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from evaluation.options import Figures, Options
 from evaluation.vital_crossing import Crossed, crossed
@@ -33,9 +32,9 @@ def measure(options: Options) -> Figures:
     fixed = {weight: crossed(trials, weight) for weight in WEIGHTS}
     ours = {weight: crossed(trials, weight, PERSONALS) for weight in WEIGHTS}
     published = {
-        name: _as_it_is(patients, parameters(_wide_open() | dict(ends), NOTHING)) for name, ends in PUBLISHED.items()
+        name: as_it_is(patients, parameters(wide_open() | dict(ends), NOTHING)) for name, ends in PUBLISHED.items()
     }
-    shipped = _as_it_is(patients, VitalSignsParameters())
+    shipped = as_it_is(patients, VitalSignsParameters())
     methods = {
         "ours": figures(patients, tallied(patients, ours[WEIGHT].alerts)),
         "fixed": figures(patients, tallied(patients, fixed[WEIGHT].alerts)),
@@ -54,13 +53,13 @@ def measure(options: Options) -> Figures:
     return {"vitals": _json(methods, curve, apart, there)}
 
 
-def _as_it_is(patients: Sequence[Patient], chosen: VitalSignsParameters) -> Alerts:
+def as_it_is(patients: Sequence[Patient], chosen: VitalSignsParameters) -> Alerts:
     """Ranges that nobody fits."""
     types = frozenset[str]().union(*(types for _, types in GROUPS.values()))
     return {one.name: {label: tuple(at) for label, at in alerts(one, types, chosen).items()} for one in patients}
 
 
-def _wide_open() -> dict[str, float]:
+def wide_open() -> dict[str, float]:
     return {end: choices[0] for end, choices in CHOICES.items()}
 
 
@@ -117,7 +116,7 @@ def _print(
         table({name: methods[name] for name in ("ours", "fixed")}, per_label=True),
         table({f"{name}, weight {weight:g}": one for name, points in curve.items() for weight, one in points.items()}),
         "Other rules of matching:\n" + markdown(_other_rules(patients, ours, fixed)),
-        f"Chosen, ours: {_often(ours.personals)}; {_often(ours.ends)}\nChosen, fixed: {_often(fixed.ends)}",
+        f"Chosen, ours: {_often(ours)}\nChosen, fixed: {_often(fixed)}",
         "Notices of a trend: " + _trends(patients, months),
     ]  # fmt: skip
     print("\n\n".join(parts))  # noqa: T201
@@ -149,5 +148,9 @@ def _trends(patients: Sequence[Patient], months: float) -> str:
     return f"{sum(found.values())} in {months:.1f} person-months ({each})"
 
 
-def _often(counted: Counter[Any]) -> str:
-    return ", ".join(f"{one} ({count} times)" for one, count in counted.most_common())
+def _often(method: Crossed) -> str:
+    """What was chosen for how many people."""
+    return "; ".join(
+        f"{', '.join(f'{end} {value:g}' for end, value in ends)}, {personal} ({count} times)"
+        for (ends, personal), count in method.chosen.most_common()
+    )

@@ -52,13 +52,15 @@ class Baseline(msgspec.Struct, frozen=True, omit_defaults=True):
 class Limits(msgspec.Struct, frozen=True):
     """The general range of a vital sign, both ends inside; None: no such end.
 
-    `material`: a deviation from the usual this large matters. `widen`: how far the range may be widened.
+    `material`: a deviation from the usual this large matters. `widen`: how far the range may be widened. `error`: how
+    far devices err, so that a smaller difference says nothing.
     """
 
     low: float | None
     high: float | None
     material: float
     widen: float
+    error: float
 
 
 class Range(msgspec.Struct, frozen=True):

@@ -64,7 +64,7 @@ def range_of(course: Course, vital: Vital, limits: Limits, at: datetime, paramet
     known = course.baseline.known(parameters.learn_values)
     found = range_for(limits, known, TRAITS[vital].normal, parameters.unusual_sds, parameters.usual_sds)
     if at - (course.first_at or at) < timedelta(seconds=parameters.settle_s):
-        return found.moved_in(-parameters.settle_share * limits.material)
+        return found.moved_in(-limits.error)
     return found
 
 
@@ -76,7 +76,8 @@ def follow(
     limits = parameters.limits(measured.vital, stream=stream)
     span = range_of(course, measured.vital, limits, at, parameters)
     sustain = timedelta(seconds=parameters.sustain_s) if stream else timedelta(0)
-    spell, said = _spell(course, event, measured.value, span, limits, stream, parameters), course.said
+    gap = timedelta(seconds=parameters.gap_s) if stream else _REPEATS_WITHIN
+    spell, said = _spell(course, event, measured.value, span, limits.error, gap), course.said
     outside = inside = None
     if spell is not None and spell.back_since is not None:
         if at - spell.back_since >= sustain:
@@ -92,19 +93,10 @@ def follow(
     return Followed(Course(baseline, course.first_at or at, at, spell, said), outside, inside)
 
 
-def _spell(
-    course: Course,
-    event: Event,
-    value: float,
-    span: Range,
-    limits: Limits,
-    stream: bool,
-    parameters: VitalSignsParameters,
-) -> Spell | None:
+def _spell(course: Course, event: Event, value: float, span: Range, error: float, gap: timedelta) -> Spell | None:
     """The span outside after this value: begun, gone on, on its way back, or none. What was not said yet ends with the
     first value inside; what was, only with one that is well inside."""
     spell, side = course.spell, span.side(value)
-    gap = timedelta(seconds=parameters.gap_s) if stream else _REPEATS_WITHIN
     if spell is not None and not spell.said and course.last_at is not None and event.at - course.last_at > gap:
         spell = None
     if side is not None:
@@ -113,7 +105,7 @@ def _spell(
         return msgspec.structs.replace(spell, count=spell.count + 1, back_since=None)
     if spell is None or not spell.said:
         return None
-    well = span.moved_in(parameters.hysteresis_share * limits.material).side(value) is None
+    well = span.moved_in(error).side(value) is None
     return msgspec.structs.replace(spell, back_since=(spell.back_since or event.at) if well else None)
 
 

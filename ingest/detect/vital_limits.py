@@ -20,58 +20,64 @@ _OWN = (
 
 class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     """`*_low`, `*_high`: the general range. `*_material`: a deviation from the person's usual that matters whatever the
-    general range says. `*_widen`: how far usual values may widen it. `heart_rate_*`: at rest, as a cuff measures it;
+    general range says. `*_widen`: how far usual values may widen it. `*_error`: how far devices err, which is the
+    hysteresis, and how much wider the range is on the first day. `heart_rate_*`: at rest, as a cuff measures it;
     `pulse_*`: the heart rate of a stream, day and night."""
 
     heart_rate_low: Annotated[float, bounded(_BEAT, 25, 90, f"{_NEWS2}: points at 50 and below; TIHM")] = 51
     heart_rate_high: Annotated[float, bounded(_BEAT, 70, 200, "tachycardia: 100 and above; TIHM")] = 99
-    heart_rate_material: Annotated[float, bounded(_BEAT, 5, 100, "TIHM, over people")] = 30
+    heart_rate_material: Annotated[float, bounded(_BEAT, 5, 100, "four times what people scatter by in TIHM")] = 30
     heart_rate_widen: Annotated[float, bounded(_BEAT, 0, 30, _OWN)] = 0
+    heart_rate_error: Annotated[float, bounded(_BEAT, 0, 20, "AAMI EC13: 5 a minute")] = 5
     pulse_low: Annotated[float, bounded(_BEAT, 25, 90, f"{_NEWS2}: 3 points at 40 and below; many sleep below 51")] = 41
     pulse_high: Annotated[float, bounded(_BEAT, 70, 200, f"{_NEWS2}: 2 points from 111; who walks is beyond 99")] = 110
     pulse_material: Annotated[float, bounded(_BEAT, 5, 100, "between sleep and a walk lie 30")] = 40
     pulse_widen: Annotated[float, bounded(_BEAT, 0, 30, "a heart that is always fast or slow")] = 5
+    pulse_error: Annotated[float, bounded(_BEAT, 0, 20, "AAMI EC13: 5 a minute")] = 5
     respiration_low: Annotated[float, bounded(_BEAT, 4, 20, f"{_NEWS2}: 3 points at 8 and below")] = 9
     respiration_high: Annotated[float, bounded(_BEAT, 12, 50, f"{_NEWS2}: 3 points at 25 and above")] = 24
     respiration_material: Annotated[float, bounded(_BEAT, 3, 30, "two thirds of a usual rate of 12 to 20")] = 8
     respiration_widen: Annotated[float, bounded(_BEAT, 0, 10, "somebody who always breathes fast, up to 27")] = 3
+    respiration_error: Annotated[float, bounded(_BEAT, 0, 10, "what monitors differ by from counting")] = 2
     spo2_low: Annotated[float, bounded(_PERCENT, 70, 98, f"{_NEWS2}: 3 points at 91 and below")] = 92
     spo2_material: Annotated[float, bounded(_PERCENT, 2, 30, "finger oximeters err by 2 to 3; twice that")] = 6
     spo2_widen: Annotated[
         float, bounded(_PERCENT, 0, 10, f"{_NEWS2}, second scale: 88 to 92 is the aim in chronic lung disease")
     ] = 4
+    spo2_error: Annotated[float, bounded(_PERCENT, 0, 5, "finger oximeters: 2 (A_rms; ISO 80601-2-61 allows 4)")] = 2
     systolic_low: Annotated[float, bounded(_PRESSURE, 50, 120, f"{_NEWS2}: 3 points at 90 and below, and TIHM: only "
                                            "by the lower value; 80 keeps the emergency")] = 80  # fmt: skip
     systolic_high: Annotated[float, bounded(_PRESSURE, 120, 250, "stage 2 from 160, NICE NG136; TIHM")] = 159
-    systolic_material: Annotated[float, bounded(_PRESSURE, 15, 100, "TIHM, over people")] = 45
+    systolic_material: Annotated[float, bounded(_PRESSURE, 15, 100, "four times what people scatter by in TIHM")] = 45
     systolic_widen: Annotated[float, bounded(_PRESSURE, 0, 40, _OWN)] = 0
+    systolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "ISO 81060-2: the display may err by 3")] = 3
     diastolic_low: Annotated[float, bounded(_PRESSURE, 30, 80, "TIHM: confirmed below 55")] = 55
     diastolic_high: Annotated[float, bounded(_PRESSURE, 80, 150, "stage 2 from 100, NICE NG136; TIHM")] = 99
-    diastolic_material: Annotated[float, bounded(_PRESSURE, 10, 60, "TIHM, over people")] = 30
+    diastolic_material: Annotated[float, bounded(_PRESSURE, 10, 60, "four times what people scatter by in TIHM")] = 30
     diastolic_widen: Annotated[float, bounded(_PRESSURE, 0, 20, _OWN)] = 0
+    diastolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "ISO 81060-2: the display may err by 3")] = 3
     temperature_low: Annotated[float, bounded(_DEGREE, 32, 36.5, "hypothermia: below 35; ear thermometers err")] = 34.5
     temperature_high: Annotated[float, bounded(_DEGREE, 37, 41, f"{_NEWS2}: points from 38.1")] = 38.0
-    temperature_material: Annotated[float, bounded(_DEGREE, 0.5, 5, "TIHM, over people")] = 2.5
+    temperature_material: Annotated[
+        float, bounded(_DEGREE, 0.5, 5, "ten times what people scatter by in TIHM: ear thermometers")
+    ] = 2.5
     temperature_widen: Annotated[float, bounded(_DEGREE, 0, 2, _OWN)] = 0
+    temperature_error: Annotated[float, bounded(_DEGREE, 0, 1, "ISO 80601-2-56: ear thermometers may err by 0.2")] = 0.2
     body_water_low: Annotated[float, bounded(_PERCENT, 20, 60, "TIHM: confirmed below 40")] = 40
     body_water_high: Annotated[float, bounded(_PERCENT, 50, 85, "what scales show of anybody healthy, and TIHM")] = 75
-    body_water_material: Annotated[float, bounded(_PERCENT, 1, 20, "TIHM, over people")] = 4
+    body_water_material: Annotated[float, bounded(_PERCENT, 1, 20, "four times what people scatter by in TIHM")] = 4
     body_water_widen: Annotated[float, bounded(_PERCENT, 0, 10, _OWN)] = 0
+    body_water_error: Annotated[float, bounded(_PERCENT, 0, 5, "scales from one morning to the next")] = 1
 
     learn_values: Annotated[int, bounded("1", 3, 40, "of 48 kept; a median of five stands two wrong ones")] = 5
     unusual_sds: Annotated[
-        float, bounded("1", 2, 20, "TIHM, over people: in spreads (1.4826 MAD) beside the material deviation")
+        float, bounded("1", 2, 20, "in spreads (1.4826 MAD) of the person, beside the material deviation: outliers")
     ] = 4.0
     usual_sds: Annotated[float, bounded("1", 0, 5, "95 % of a person's values, where the range is widened")] = 2.0
     settle_s: Annotated[
-        float, bounded("s", 0, 1_209_600, "NICE NG136, 1.2.8: measurements of the first day are to be discarded")
+        float,
+        bounded("s", 0, 1_209_600, "NICE NG136, 1.2.8: the first day is to be discarded; 0: off"),
     ] = 86_400
-    settle_share: Annotated[
-        float, bounded("1", 0, 1, "of the material deviation, beyond the range on the first day; TIHM, over people")
-    ] = 0.1
-    hysteresis_share: Annotated[
-        float, bounded("1", 0, 0.5, "of the material deviation: 3 beats, 0.6 % oxygen; what cuffs differ by")
-    ] = 0.1
     sustain_s: Annotated[
         float, bounded("s", 30, 7200, "movement spoils minutes of a band's values; what lasts ten is the person's")
     ] = 600
@@ -104,4 +110,5 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
             getattr(self, f"{stem}_high", None),
             getattr(self, f"{stem}_material", 0.0),
             getattr(self, f"{stem}_widen", 0.0),
+            getattr(self, f"{stem}_error", 0.0),
         )
