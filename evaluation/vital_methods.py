@@ -86,12 +86,10 @@ class Personal:
 
 NOTHING = Personal()
 #: Those that are compared within the training people; a tie goes to the one that comes first, which watches most.
-PERSONALS = tuple(
-    Personal(settle, unusual, widen)
-    for widen in (False, True)
-    for unusual in (4.0, 6.0, 8.0, 12.0, math.inf)
-    for settle in (False, True)
-)  # fmt: skip
+PERSONALS = (
+    *(Personal(settle, unusual) for unusual in (4.0, 8.0, 12.0, math.inf) for settle in (False, True)),
+    Personal(settle=True, unusual=8.0, widen=True),
+)
 
 
 def parameters(ends: Mapping[str, float], personal: Personal) -> VitalSignsParameters:
@@ -111,7 +109,7 @@ def parameters(ends: Mapping[str, float], personal: Personal) -> VitalSignsParam
 
 def alerts(patient: Patient, types: frozenset[str], chosen: VitalSignsParameters) -> dict[str, list[datetime]]:
     """When the detector calls for this person, by type of label."""
-    events = [one for one in patient.events if one.type in types]
+    events = patient.of_types(types)
     found: dict[str, list[datetime]] = {label: [] for label in LABELS}
     if not events:
         return found

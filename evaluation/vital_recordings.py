@@ -7,7 +7,7 @@ TIHM: Palermo et al., "TIHM: An open dataset for remote healthcare monitoring in
 import csv
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,13 @@ class Patient:
     home: Home
     events: tuple[Event, ...]
     labels: Mapping[str, tuple[datetime, ...]]
+    _by_types: dict[frozenset[str], list[Event]] = field(default_factory=dict, compare=False, repr=False)
+
+    def of_types(self, types: frozenset[str]) -> list[Event]:
+        """The readings of these types, in order of time."""
+        if types not in self._by_types:
+            self._by_types[types] = [one for one in self.events if one.type in types]
+        return self._by_types[types]
 
     @property
     def days(self) -> float:

@@ -59,7 +59,7 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     temperature_low: Annotated[float, bounded(_DEGREE, 32, 36.5, "hypothermia: below 35; ear thermometers err")] = 34.5
     temperature_high: Annotated[float, bounded(_DEGREE, 37, 41, f"{_NEWS2}: points from 38.1")] = 38.0
     temperature_material: Annotated[
-        float, bounded(_DEGREE, 0.5, 5, "ten times what people scatter by in TIHM: ear thermometers")
+        float, bounded(_DEGREE, 0.5, 5, "ten times what people scatter by in TIHM")
     ] = 2.5
     temperature_widen: Annotated[float, bounded(_DEGREE, 0, 2, _OWN)] = 0
     temperature_error: Annotated[float, bounded(_DEGREE, 0, 1, "ISO 80601-2-56: ear thermometers may err by 0.2")] = 0.2
