@@ -58,9 +58,7 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     diastolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "ISO 81060-2: the display may err by 3")] = 3
     temperature_low: Annotated[float, bounded(_DEGREE, 32, 36.5, "hypothermia: below 35; ear thermometers err")] = 34.5
     temperature_high: Annotated[float, bounded(_DEGREE, 37, 41, f"{_NEWS2}: points from 38.1")] = 38.0
-    temperature_material: Annotated[
-        float, bounded(_DEGREE, 0.5, 5, "ten times what people scatter by in TIHM")
-    ] = 2.5
+    temperature_material: Annotated[float, bounded(_DEGREE, 0.5, 5, "ten times what people scatter by in TIHM")] = 2.5
     temperature_widen: Annotated[float, bounded(_DEGREE, 0, 2, _OWN)] = 0
     temperature_error: Annotated[float, bounded(_DEGREE, 0, 1, "ISO 80601-2-56: ear thermometers may err by 0.2")] = 0.2
     body_water_low: Annotated[float, bounded(_PERCENT, 20, 60, "TIHM: confirmed below 40")] = 40
