@@ -27,14 +27,15 @@ _EVENTS = text("""
             CAST(:sinces AS timestamptz[]), CAST(:untils AS timestamptz[]))
             AS given (id, home_id, device_id, since, until)
     ), around AS (
-        SELECT fall.id AS alarm_id, fall.since, fall.until, device.id, device.kind, device.resident_id,
-            device.gateway_id
+        SELECT fall.id AS alarm_id, fall.since, fall.until, device.id, device.kind, device.room,
+            device.resident_id, device.gateway_id
         FROM fall JOIN device ON device.home_id = fall.home_id
         UNION
-        SELECT fall.id, fall.since, fall.until, device.id, device.kind, device.resident_id, device.gateway_id
+        SELECT fall.id, fall.since, fall.until, device.id, device.kind, device.room, device.resident_id,
+            device.gateway_id
         FROM fall JOIN device ON device.id = fall.device_id
     )
-    SELECT around.alarm_id, around.id, around.kind, around.resident_id, said.*
+    SELECT around.alarm_id, around.id, around.kind, around.room, around.resident_id, said.*
     FROM around CROSS JOIN LATERAL (
         SELECT time, type, value, received_at FROM reading
         WHERE device_id = around.id AND time BETWEEN around.since AND around.until AND type = ANY(:types)
@@ -77,6 +78,6 @@ def _reporter(case: Case) -> str | None:
 
 
 def _event(row: Row[tuple[object, ...]]) -> Event:
-    device = Device(row.id, row.kind, resident_id=row.resident_id)
+    device = Device(row.id, row.kind, row.room, resident_id=row.resident_id)
     value = row.value if row.type == "steps" else bool(row.value)
     return Event(row.time, device, row.type, value, received_at=row.received_at)

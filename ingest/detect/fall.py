@@ -23,6 +23,8 @@ SEEN: frozenset[str] = frozenset(
 )
 #: So far back is looked for what a sensor said before; many repeat their state every hour.
 LOOK_BACK = timedelta(hours=6)
+#: Where doors lead into the house; nobody has said of None.
+_WAYS_IN = frozenset({"entrance", "hall", "other", None})
 #: Devices on the body, also where nobody has entered whose they are.
 _WORN = frozenset({"wristband", "watch", "pendant"})
 
@@ -82,18 +84,20 @@ def _immobile_s(data: Mapping[str, Any]) -> float:
 def find_movement(suspicion: Suspicion, wearer: Wearer, events: Iterable[Event]) -> Movement | None:
     """The first movement that ends this suspicion. `events`: of the home's devices, from `LOOK_BACK` before the fall.
 
-    What a door says is no movement of the wearer, but from then on somebody else may be there, and only what is worn
-    counts. Bed and steps count where they changed from something that is known, motion where it begins.
+    What the door of the house says is no movement of the wearer: from then on somebody else may be there, and only what
+    is worn counts.
     """
-    before: dict[tuple[str, str], bool | float] = {}
-    ended: set[str] = set()
+    said = _Said(suspicion.moves_from)
     visited = False
     for event in sorted(events, key=lambda one: one.at):
-        moved = _moves(event, before, ended)
-        if event.at >= suspicion.fallen_at and event.type == ReadingType.DOOR and moved:
-            visited = True
+        moved = said.shows_movement(event)
+        if not moved:
+            continue
+        if event.type == ReadingType.DOOR and event.device.room in _WAYS_IN:
+            visited = visited or event.at >= suspicion.fallen_at
+            continue
         counts = wearer.wears(event.device) or (wearer.alone and not visited)
-        if moved and counts and event.type != ReadingType.DOOR and _in_window(event, suspicion):
+        if counts and _in_window(event, suspicion):
             return Movement(event.at, event.device.id, event.type)
     return None
 
@@ -103,29 +107,48 @@ def _in_window(event: Event, suspicion: Suspicion) -> bool:
     return heard and suspicion.moves_from <= event.at < suspicion.still_until
 
 
-def _moves(event: Event, before: dict[tuple[str, str], bool | float], ended: set[str]) -> bool:
-    """Does this event say that something has moved? Remembers what each sensor said (`before`), and which motion
-    sensors report their end too (`ended`): what those repeat is their state, what the others repeat is new."""
-    key = event.device.id, event.type
-    last = before.get(key)
-    if event.type == AlarmType.CHECK_IN:
-        return event.value is not False
-    if event.type == ReadingType.STEPS:
+class _Said:
+    """What each sensor said last, so that only news is movement."""
+
+    def __init__(self, moves_from: datetime) -> None:
+        self._moves_from = moves_from
+        self._flags: dict[tuple[str, str], bool] = {}
+        self._steps: dict[str, float] = {}
+        self._ended: set[str] = set()
+
+    def shows_movement(self, event: Event) -> bool:
+        """Does this event say that something has moved?"""
+        if event.type == AlarmType.CHECK_IN:
+            return event.value is not False
+        if event.type == ReadingType.STEPS:
+            return self._more_steps(event)
+        flag = as_flag(event.value)
+        if flag is None or event.type not in SEEN:
+            return False
+        key = event.device.id, event.type
+        last = self._flags.get(key)
+        self._flags[key] = flag
+        if event.type == ReadingType.MOTION:
+            return self._motion_begins(event.device.id, flag, last)
+        if event.type == ReadingType.BED:
+            return flag and last is False
+        # Whatever the door of the house says may be somebody coming; that of a cupboard falls shut by itself.
+        return flag != last if event.device.room in _WAYS_IN else flag and last is False
+
+    def _more_steps(self, event: Event) -> bool:
+        """Counters are reported every few minutes: what they have counted since before the fall was before it."""
         if isinstance(event.value, bool) or not isinstance(event.value, int | float):
             return False
-        before[key] = event.value
+        last = self._steps.get(event.device.id)
+        if event.at >= self._moves_from:
+            self._steps[event.device.id] = event.value
         return last is not None and event.value > last
-    flag = as_flag(event.value)
-    if flag is None or event.type not in SEEN:
-        return False
-    before[key] = flag
-    if event.type == ReadingType.MOTION:
+
+    def _motion_begins(self, device_id: str, flag: bool, last: bool | None) -> bool:
+        """Sensors that also report the end of motion repeat their state; what the others repeat is new."""
         if not flag:
-            ended.add(event.device.id)
-        return flag and not (last is True and event.device.id in ended)
-    if event.type == ReadingType.BED:
-        return flag and last is False
-    return last is None or flag != last
+            self._ended.add(device_id)
+        return flag and not (last is True and device_id in self._ended)
 
 
 DETECTOR = Call("fall", FallParameters)

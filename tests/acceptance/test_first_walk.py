@@ -4,6 +4,7 @@ Every story has a home of its own, so that they share one house without meeting.
 """
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -129,6 +130,19 @@ def test_a_fall_waits_for_its_wearer_and_then_calls(system: House, home: DeviceL
     assert operator.alarm(serious)["state"] == "acknowledged"
     assert operator.events(serious)[-1] == "cancel_remark"
     operator.move(serious, "resolve", outcome="no_help_needed")
+
+
+@pytest.mark.parametrize("home", [7], indirect=True)
+def test_who_falls_and_walks_on_is_left_alone(system: House, home: DeviceLine, operator: Person) -> None:
+    """Movement that the reading lane has stored ends the suspicion in the alerts process; nobody is paged."""
+    fall = home.press("fall", "wristband")
+    later = (datetime.now(UTC) + timedelta(seconds=20)).isoformat()
+    home.send("reading", home.device("motion"), "motion", at=later, message_id="walks-on")
+    wait_for(lambda: system.query("SELECT count(*) FROM reading WHERE message_id = 'walks-on'") == [(1,)], 5)
+    system.advance_clock(61)
+    wait_for(lambda: operator.alarm(fall)["state"] == "cancelled", 5)
+    assert operator.events(fall) == ["suspected", "movement_after_fall"]
+    assert operator.alarm(fall)["responses"] == []
 
 
 @pytest.mark.parametrize("home", [5], indirect=True)

@@ -118,7 +118,7 @@ async def test_that_the_other_one_moves_says_nothing_and_the_band_itself_does(
     await pipeline.tell("motion", "gw-1-motion", time=later(20))
     await clock.advance(seconds=61)
     assert (await look(pipeline)).state == "suspected"
-    await pipeline.tell("steps", "gw-1-band", value=100, time=later(-600))
+    await pipeline.tell("steps", "gw-1-band", value=100, time=later(5))
     await pipeline.tell("steps", "gw-1-band", value=104, time=later(30))
     await clock.advance(seconds=20)
     assert (await look(pipeline)).state == "cancelled", "steps of the window that came late, but before the page"

@@ -123,11 +123,29 @@ def test_bed_and_steps_count_where_they_change_from_something_known() -> None:
     to_bed = [says(-600, BED, "bed", value=False), says(30, BED, "bed", value=True)]
     assert find_movement(USUALLY, ALONE, to_bed) is not None
     assert find_movement(USUALLY, ALONE, [says(-600, BED, "bed"), says(30, BED, "bed")]) is None
-    walked = [says(-600, BAND, "steps", value=100), says(30, BAND, "steps", value=104)]
+    walked = [says(10, BAND, "steps", value=100), says(30, BAND, "steps", value=104)]
     assert find_movement(USUALLY, ALONE, walked) is not None
     for value in (100, 4, True, "104"):
-        again = [says(-600, BAND, "steps", value=100), says(30, BAND, "steps", value=value)]
+        again = [says(10, BAND, "steps", value=100), says(30, BAND, "steps", value=value)]
         assert find_movement(USUALLY, ALONE, again) is None, "the same, started over, or no number"
+
+
+def test_steps_that_were_made_before_the_fall_and_told_after_it_are_none() -> None:
+    """Counters are reported every few minutes: a band that tells 200 more right after the fall tells of the walk."""
+    for before in (-600, 2.5):
+        told = [says(before, BAND, "steps", value=100), says(30, BAND, "steps", value=300)]
+        assert find_movement(USUALLY, ALONE, told) is None
+
+
+def test_a_cupboard_that_is_opened_is_movement_and_one_that_falls_shut_is_not() -> None:
+    """The refrigerator was open when she fell."""
+    fridge = Device("fridge", "door", room="kitchen")
+    shuts = [says(-10, fridge, "door"), says(8, fridge, "door", value=False)]
+    assert find_movement(USUALLY, ALONE, shuts) is None
+    assert find_movement(USUALLY, ALONE, [*shuts, says(20, fridge, "door")]) is not None
+    assert find_movement(USUALLY, ALONE, [says(20, fridge, "door")]) is None, "nobody knows what it said before"
+    assert find_movement(USUALLY, ALONE, [*shuts, says(20, MOTION, "motion")]) is not None, "nobody came in by it"
+    assert find_movement(USUALLY, IN_COMPANY, [*shuts, says(20, fridge, "door")]) is None
 
 
 def test_a_sensor_that_repeats_its_state_says_nothing_and_one_that_only_begins_says_something_each_time() -> None:
