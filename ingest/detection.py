@@ -22,7 +22,7 @@ from carebed.logs import get_logger
 from ingest.detect.catalogue import folded_detectors
 from ingest.detect.core import Detector, Parameters
 from ingest.detect.fold import Found, Memory, look, next_due
-from ingest.detect.silence import Known, judge_known
+from ingest.detect.silence import SETTLE, Known, judge_known
 from ingest.findings import Verdicts
 from ingest.household import Household, read_households
 from ingest.memory import Recollection, Shown, recall, remember
@@ -35,8 +35,10 @@ FAILED = Counter("carebed_detector_failures", "Times a detector raised an except
 
 #: A home is looked at this often at least, so that what waits for nothing is shown, and pages stay small.
 _AT_LEAST = timedelta(hours=6)
+#: A due time is known to have passed when the next sentinels are through: sooner would be one look more.
+_KNOWN_AFTER = timedelta(seconds=2)
 #: Waiting to know more of a home: pauses grow from the first to the last.
-_WAIT_FIRST, _WAIT_LONGEST = timedelta(seconds=1), timedelta(minutes=2)
+_WAIT_FIRST, _WAIT_LONGEST = timedelta(seconds=1), SETTLE
 #: So many homes are judged before whoever else has something to do in this process gets the processor.
 _HOMES_AT_A_TIME = 25
 
@@ -116,10 +118,12 @@ def _next(now: datetime, memory: Memory, known: Known, *, more: bool) -> tuple[d
     due_at = next_due(memory)
     if known.until is None:
         return known.again_at, True
-    if due_at is not None and due_at <= now:
+    if due_at is not None and due_at <= known.until:
+        return now, False
+    if due_at is not None and due_at + _KNOWN_AFTER <= now:
         return known.again_at, True
     latest = now + _AT_LEAST
-    return latest if due_at is None else min(due_at, latest), False
+    return latest if due_at is None else min(due_at + _KNOWN_AFTER, latest), False
 
 
 def _waits(row: Deadline) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from registry.gateway import MISSED_BEATS
+
 #: After a gap: reconnecting takes a gateway a few seconds, republishing what it kept covers 2 min (docs/protocol.md).
 SETTLE = timedelta(minutes=3)
 
@@ -47,6 +49,10 @@ class Link:
     allowed: timedelta
     silent_from: datetime | None = None
     back_at: datetime | None = None
+
+    def next_beat(self) -> datetime:
+        """When it should have been heard again, and that is known."""
+        return self.seen_at + self.allowed / MISSED_BEATS + SEEN_RESOLUTION
 
     def settles_at(self) -> datetime | None:
         """Until when it may still be sending what it kept while it was away; None where it was not away."""
@@ -111,6 +117,9 @@ def judge_known(now: datetime, pipeline: Pipeline, links: Sequence[Link], wait: 
     if settled_at > now:
         return Known(None, settled_at)
     until = min([now, pipeline.watermark, *(link.seen_at for link in links)])
+    slowest = min(links, key=lambda link: link.seen_at, default=None)
+    if slowest is not None and slowest.seen_at < pipeline.watermark and slowest.next_beat() > now:
+        return Known(until, slowest.next_beat())
     return Known(until, now + wait)
 
 
