@@ -14,16 +14,23 @@ from benchmarks.report import line
 from evaluation.options import Figures, Options
 from evaluation.recorded_home import RecordedHome, read_homes
 from evaluation.stillness_methods import STREET_RULE, LearnLimit, fixed, longest_by_start, percentile_line
+from evaluation.stillness_picture import draw
 from evaluation.stillness_score import Score, Trial, plan_trial
 from evaluation.stillness_watch import LineWatch, RhythmWatch, Watch, door_stills_of, learned_rhythms, stills_of
 from ingest.detect.inactivity import InactivityParameters
 from ingest.detect.rhythm import ALL, Rhythm
 
 _SEED = 4
-_PER_DAY = 60
+_PER_DAY = 120
 _GRID = timedelta(minutes=15)
 _LONGEST_SPAN = timedelta(hours=24)
 _DEFAULT = InactivityParameters()
+
+_SHOWN = {
+    "ours": "ours", "all_devices_alike": "all devices alike", "by_start": "by start of stillness",
+    "best_fixed": "best fixed span", "percentile_absences_apart": "percentile, absences apart",
+    "street_rule": "street rule (48 h)",
+}  # fmt: skip
 
 #: What the buffer was chosen from, by leaving one home out: share, seconds.
 _CHOICES = tuple(product((0.25, 0.5, 1.0), (1_800, 3_600, 5_400)))
@@ -105,6 +112,9 @@ def measure(options: Options) -> Figures:
     _print(bench, scores, shortest, chosen)
     figures = {name: score.figures() for name, score in scores.items()}
     figures["best_fixed"]["span_h"] = shortest / timedelta(hours=1)
+    if options.pictures is not None:
+        curves = [(title, [hours for _, _, hours in scores[name].delays]) for name, title in _SHOWN.items()]
+        (options.pictures / "evaluation-inactivity.svg").write_text(draw(curves))
     return {"inactivity": figures}
 
 
