@@ -15,7 +15,7 @@ ANSWERS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "collapse_night": {"inactivity": frozenset({"inactivity"}), "bed": frozenset({"bed"})},
     "not_getting_up": {"inactivity": frozenset({"inactivity"}), "bed": frozenset({"bed"})},
     "behind_the_door": {"inactivity": frozenset({"inactivity"})},
-    "wander_night": {"zone": frozenset({"zone"}), "bed": frozenset({"bed"})},
+    "wander_night": {"zone": frozenset({"zone"})},
     "wander_far": {"zone": frozenset({"zone"})},
     "missed_check_in": {"check_in": frozenset({"check_in"})},
     "no_water": {"water": frozenset({"water"})},

@@ -1,6 +1,6 @@
-"""Rules that are no detectors of the fold, on simulated lives: a device that is silent.
+"""Rules that are no detectors of the fold, on simulated lives: a device that is silent. (Reported falls: falls.py.)
 
-As the deadline handler of `ingest.silence` does it: asked when a device's allowance is over, and again when it says.
+As the deadline handler of ingest does it: asked when a device's allowance is over, and again when the answer says.
 """
 
 from bisect import bisect_right
