@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from device_sim.lives.body import HOME_LAT, HOME_LON
+from device_sim.lives.household import Household
 
 #: Scenario -> detector -> the kinds of alarm that answer it.
 ANSWERS: Mapping[str, Mapping[str, frozenset[str]]] = {
@@ -58,7 +59,12 @@ EXCUSED: Mapping[str, Mapping[str, timedelta]] = {
 WORK_ORDERS = frozenset({"battery", "tamper", "clock", "sensor", "not_worn", "offline", "mains", "vital_trend"})
 OPEN_FOR = {True: timedelta(days=1), False: timedelta(hours=1)}
 
-#: What a station enters when it sets a detector up; everything else is as it comes.
-SETTINGS: Mapping[str, Mapping[str, Any]] = {
-    "zone": {"zones": [{"shape": "circle", "name": "home", "lat": HOME_LAT, "lon": HOME_LON, "radius_m": 600.0}]},
-}
+
+def settings(household: Household) -> Mapping[str, Mapping[str, Any]]:
+    """What a station enters when it sets this home up: detector -> parameters. Everything else is as it comes."""
+    first = household.people[0]
+    return {
+        "zone": {"zones": [{"shape": "circle", "name": "home", "lat": HOME_LAT, "lon": HOME_LON, "radius_m": 600.0}]},
+        # Agreed with those who press in the morning, be they early or late risers.
+        "check_in": {"enabled": first.checks_in, "begins_h": 5.0, "ends_h": 12.0},
+    }

@@ -16,7 +16,7 @@ from device_sim.lives.mishap import Truth
 from device_sim.lives.told import Told, moment
 from evaluation.nights import Nights
 from evaluation.playing import Checkpoint, Noticed, Player
-from evaluation.scenario_answers import ANSWERS, SETTINGS
+from evaluation.scenario_answers import ANSWERS, settings
 from evaluation.scenario_lives import LEARNING_DAYS, Emergency, emergencies, households
 from evaluation.scenario_rules import OFFLINE, Heard, offline_alarms
 from ingest.detect import inactivity
@@ -74,18 +74,17 @@ def run_all(which: str) -> list[Run]:
         return list(pool.map(run_household, [which] * len(order), [one.name for one in order]))
 
 
-def switched_on(chosen: Sequence[Detector[Any, Any]]) -> dict[str, Parameters]:
-    """All of them, with what a station sets and nothing else."""
-    return {
-        one.name: msgspec.convert({**SETTINGS.get(one.name, {}), "enabled": True}, one.parameters) for one in chosen
-    }
+def switched_on(chosen: Sequence[Detector[Any, Any]], household: Household) -> dict[str, Parameters]:
+    """All of them, with what the station has set and nothing else."""
+    entered = settings(household)
+    return {one.name: msgspec.convert({"enabled": True, **entered.get(one.name, {})}, one.parameters) for one in chosen}
 
 
 def run_household(which: str, name: str) -> Run:
     """The months of one household."""
     household = next(one for one in households(which) if one.name == name)
     mine = [one for one in emergencies(which) if one.household.name == name]
-    parameters = switched_on(detectors())
+    parameters = switched_on(detectors(), household)
     life, player = Life(household), Player(household, detectors(), parameters)
     nights, outcomes, sizes = Nights(_of_inactivity(parameters)), list[Outcome](), Counter[str]()
     pending: list[Told] = []
@@ -131,7 +130,7 @@ def _play(emergency: Emergency, life: Life, start: Checkpoint, pending: list[Tol
     mishap, household = emergency.mishap, emergency.household
     answers = ANSWERS.get(mishap.kind, {})
     chosen = tuple(one for one in detectors() if one.name in answers)
-    player = Player(household, chosen, switched_on(chosen))
+    player = Player(household, chosen, switched_on(chosen, household))
     player.resume(start)
     begins_at, ends_at = moment(mishap.begins_s), moment(mishap.ends_s)
     found: dict[str, datetime | None] = {one.name: None for one in chosen}

@@ -50,7 +50,7 @@ def awkward(number: int) -> Household:
 @cache
 def lived(number: int) -> tuple[Player, Counter[str]]:
     household, count = awkward(number), Counter[str]()
-    player = Player(household, [Counted(one, count) for one in detectors()], switched_on(detectors()))
+    player = Player(household, [Counted(one, count) for one in detectors()], switched_on(detectors(), household))
     tell(player, household)
     return player, count
 
@@ -75,7 +75,7 @@ def test_no_detector_fails_spins_or_grows(number: int) -> None:
 
 def test_one_life_is_one_story() -> None:
     household = awkward(3)
-    again = Player(household, detectors(), switched_on(detectors()))
+    again = Player(household, detectors(), switched_on(detectors(), household))
     tell(again, household)
     assert story(again.noticed) == story(lived(3)[0].noticed)
 
@@ -87,6 +87,6 @@ def story(noticed: list[Noticed]) -> list[bytes]:
 @pytest.mark.parametrize("kind", ["clock_drift", "power_cut", "sensor_implausible", "tamper", "wander_far"])
 def test_odd_values_and_times_can_be_told_to_every_detector(kind: str) -> None:
     one = next(one for one in emergencies("development") if one.mishap.kind == kind)
-    life, player = Life(one.household), Player(one.household, detectors(), switched_on(detectors()))
+    life, player = Life(one.household), Player(one.household, detectors(), switched_on(detectors(), one.household))
     feed(player, [], life.day(one.day, one.mishap), one.household, one.day)
     assert set(player.memory) == {one.name for one in detectors()}
