@@ -67,6 +67,11 @@ class Home:
         device = self.device("motion", "wristband")
         self.link.publish(Lane.READING, device, self.link.message(ReadingType.MOTION, True))
 
+    def tell(self, kind: str, reading: str, value: bool) -> None:
+        """A device of this kind says so, where the home has one."""
+        if self.has(kind):
+            self.link.publish(Lane.READING, self.device(kind), self.link.message(reading, value))
+
     def tell_health(self, kind: str, value: float | bool, device: str = GATEWAY_ITSELF) -> None:
         """Send a health message."""
         self.link.publish(Lane.HEALTH, device, self.link.message(kind, value))

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 
 from device_sim.home import Home
-from gateway.wire import AlarmType, HealthType, Receipt
+from gateway.wire import AlarmType, HealthType, ReadingType, Receipt
 
 log = structlog.get_logger()
 
@@ -75,6 +75,20 @@ async def goes_still(home: Home, span: timedelta = _STILL_FOR) -> None:
         home.still = False
 
 
+async def stays_in_bed(home: Home, span: timedelta = _STILL_FOR) -> None:
+    """The resident lies down and does not get up: with the demo's clock put forward past the morning he is not up."""
+    home.tell("bed", ReadingType.BED, True)
+    await goes_still(home, span)
+    home.tell("bed", ReadingType.BED, False)
+
+
+async def door_left_open(home: Home, span: timedelta = _STILL_FOR) -> None:
+    """The entrance door stands open, at night for longer than it should."""
+    home.tell("door", ReadingType.DOOR, True)
+    await goes_still(home, span)
+    home.tell("door", ReadingType.DOOR, False)
+
+
 async def power_cut(home: Home, span: timedelta = _DARK_FOR) -> None:
     """Mains go, the gateway says so and drops off the line without a word; later everything comes back."""
     home.tell_health(HealthType.MAINS, False)
@@ -97,13 +111,15 @@ SCENARIOS: dict[str, Callable[[Home], Awaitable[None]]] = {
     "fall-then-movement": fall_then_movement,
     "fall-then-cancel": fall_then_cancel,
     "goes-still": goes_still,
+    "stays-in-bed": stays_in_bed,
+    "door-left-open": door_left_open,
     "power-cut": power_cut,
 }
 
 #: How often each comes up when chance picks.
 WEIGHTS: dict[str, int] = {
     "sos": 3, "double-press": 1, "panic-presses": 1, "fall": 2, "fall-then-movement": 1, "fall-then-cancel": 2,
-    "goes-still": 1, "power-cut": 1,
+    "goes-still": 1, "stays-in-bed": 1, "door-left-open": 1, "power-cut": 1,
 }  # fmt: skip
 
 

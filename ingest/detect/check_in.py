@@ -40,8 +40,8 @@ class CheckInParameters(Parameters, frozen=True, kw_only=True):
     """Hours of the local day (7.5: half past seven)."""
 
     enabled: bool = False
-    begins_h: Annotated[float, bounded("h", 0, 23.5, _OWN)] = 6.0
-    ends_h: Annotated[float, bounded("h", 0.5, 24, _OWN)] = 10.0
+    begins_h: Annotated[float, bounded("h", 0, 23.5, _OWN)] = 4.0
+    ends_h: Annotated[float, bounded("h", 0.5, 24, _OWN)] = 11.0
     activity_counts: bool = False
     each_resident: bool = False
 

@@ -1,14 +1,18 @@
 """What the simulator is told to be, and what it says when it cannot."""
 
 import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
+from unittest.mock import patch
 
+import msgspec
 import pytest
 
 from device_sim.fleet import Device, FleetError, read_fleet
 from device_sim.home import Home
 from device_sim.main import play_scenario, run_homes
-from device_sim.scenarios import SCENARIOS, WEIGHTS
+from device_sim.scenarios import SCENARIOS, WEIGHTS, door_left_open, stays_in_bed
 
 READY = {
     "http": "http://127.0.0.1:8080",
@@ -77,5 +81,19 @@ def test_every_scenario_can_come_up_by_chance() -> None:
     assert WEIGHTS.keys() == SCENARIOS.keys()
     assert set(SCENARIOS) == {
         "sos", "double-press", "panic-presses", "fall", "fall-then-movement", "fall-then-cancel", "goes-still",
-        "power-cut",
+        "stays-in-bed", "door-left-open", "power-cut",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("scenario", "kind"), [(stays_in_bed, "bed"), (door_left_open, "door")])
+async def test_what_stays_as_it_is_is_told_at_its_beginning_and_its_end(
+    ready_file: Path, scenario: Callable[[Home, timedelta], Awaitable[None]], kind: str
+) -> None:
+    fleet = read_fleet(ready_file)
+    devices = [Device("h0001-bed", "bed"), Device("h0001-door", "door")]
+    home = Home(msgspec.structs.replace(fleet.find("gw-0001"), devices=devices), fleet.mqtt)
+    with patch.object(home.link, "publish") as publish:
+        await scenario(home, timedelta(0))
+    told = [(device, message.type, message.value) for _, device, message in (one.args for one in publish.mock_calls)]
+    assert told == [(f"h0001-{kind}", kind, True), (f"h0001-{kind}", kind, False)]
+    assert not home.still

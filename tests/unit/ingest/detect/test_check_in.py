@@ -18,8 +18,8 @@ HERS, HIS = Device("hers", "button", None, GRANDMA), Device("his", "button", Non
 
 
 def _home(*devices: Device, **more: Any) -> ToldHome:
-    """Switched on the evening before."""
-    home = ToldHome(DETECTOR, *(devices or (BUTTON, LIVING)), **more)
+    """From six to ten, switched on the evening before."""
+    home = ToldHome(DETECTOR, *(devices or (BUTTON, LIVING)), **{"begins_h": 6, "ends_h": 10, **more})
     assert home.found(at(-4, zone=home.home.zone)) == []
     return home
 
@@ -73,7 +73,7 @@ def test_a_button_that_was_not_pressed_says_nothing() -> None:
 
 
 def test_a_window_that_was_under_way_when_it_was_switched_on_is_not_judged() -> None:
-    home = ToldHome(DETECTOR, BUTTON)
+    home = ToldHome(DETECTOR, BUTTON, begins_h=6, ends_h=10)
     assert home.found(at(9)) == []
     assert [one.happened_at for one in home.raised(at(36))] == [at(34)]
 
