@@ -91,7 +91,7 @@ _ALARM = f"""
             'home', a.home_id, 'resident', a.resident_id,
             'place', json_build_object(
                 'name', coalesce(home.name, desk.name), 'address', home.address,
-                'area', a.area_code, 'area_name', area.name, 'station', desk.name),
+                'area', a.area_code, 'area_name', area.name, 'time_zone', area.time_zone, 'station', desk.name),
             'resident_name', resident.name, 'device', a.device_id,
             'deadline_at', {utc("due_at")}, 'step', a.step, 'exhausted', a.exhausted,
             'responses', coalesce(answers.list, '[]'), 'repeats', a.repeats,

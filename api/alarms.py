@@ -69,9 +69,12 @@ async def list_(
     "/{alarm_id}",
     operation_id="readAlarm",
     summary="Read one alarm",
+    description=(
+        "`why` explains it: a sentence in both languages, the figures in it, the events that led to it (`evidence`)."
+    ),
     response_model=shapes.Alarm,
     response_class=JSONResponse,
-    responses=answers(401, 404, 422, ok={200: ("The alarm.", "application/json", example.ALARM)}),
+    responses=answers(401, 404, 422, ok={200: ("The alarm.", "application/json", example.EXPLAINED)}),
 )
 async def read(call: Caller, alarm_id: AlarmId) -> Response:
     return Response((await the_alarm(call.conn, alarm_id)).json, media_type="application/json")

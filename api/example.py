@@ -19,6 +19,7 @@ ALARM: dict[str, Any] = {
         "address": "演示路7弄 示范第1社区7号",
         "area": "350102001001",
         "area_name": "示范第1社区",
+        "time_zone": "Asia/Shanghai",
         "station": "示范街道照护站",
     },
     "resident_name": "陈秀英",
@@ -48,6 +49,42 @@ ALARM: dict[str, Any] = {
     "note": None,
     "closed_at": None,
     "server_time": "2026-11-22T04:00:43.020Z",
+}
+
+#: One that nobody pressed: why it was raised stands in it.
+EXPLAINED: dict[str, Any] = {
+    **ALARM,
+    "kind": "inactivity",
+    "priority": "urgent",
+    "device": None,
+    "devices": [],
+    "why": {
+        "code": "inactivity",
+        "text": {
+            "en": "No activity for 4.6 h, since 11-22 07:24 (h0007-motion). At this time of day this home is usually "
+            "still for at most 2.1 h (learned over 46 days); its limit is 4.2 h.",
+            "zh": "自 11-22 07:24（h0007-motion）起已 4.6 小时无活动。该户在此时段通常静止不超过 2.1 小时"
+            "（依据 46 天的规律）；上限为 4.2 小时。",
+        },
+        "detector": "inactivity",
+        "since": "2026-11-21T23:24:00.000Z",
+        "hours": 4.6,
+        "usual_hours": 2.1,
+        "limit_hours": 4.2,
+        "days": 46,
+        "device": "h0007-motion",
+        "evidence": [
+            {
+                "at": "2026-11-21T23:24:00.000Z",
+                "device_id": "h0007-motion",
+                "name": "厨房红外",
+                "room": "kitchen",
+                "type": "motion",
+                "value": 1.0,
+                "message_id": "4711-90",
+            }
+        ],
+    },
 }
 
 MOVED = {**ALARM, "stale": False}

@@ -30,6 +30,7 @@ class Place(_Shape):
     address: str | None
     area: str
     area_name: str
+    time_zone: str
     station: str
 
 
@@ -53,12 +54,28 @@ class Text(_Shape):
     zh: str
 
 
+class Seen(_Shape):
+    """An event that led to the alarm. `name`, `room`: of its device, as in the registry when it was raised."""
+
+    at: datetime
+    device_id: str
+    name: str | None = None
+    room: str | None = None
+    type: str
+    value: float | bool | str | None
+    message_id: str
+
+
 class Why(BaseModel):
-    """Why there is an alarm: a code, a sentence, and the figures behind it."""
+    """Why there is an alarm: a code, a sentence with what was expected, what was seen and since when, and the figures
+    in it, whose names depend on the code."""
 
     model_config = ConfigDict(extra="allow")
     code: str
     text: Text
+    detector: str | None = Field(default=None, description="what found it; absent where somebody pressed")
+    since: datetime | None = None
+    evidence: list[Seen] | None = Field(default=None, description="the events that led to it, the oldest first")
 
 
 class Calling(_Shape):

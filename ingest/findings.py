@@ -23,7 +23,7 @@ from alerts import lifecycle
 from alerts.alarm import Closing, kind_of
 from alerts.case import Case
 from alerts.raising import Place, Raise, merge_key, raise_alarms
-from ingest.detect.core import Clearing, Evidence, Finding
+from ingest.detect.core import Clearing, Evidence, Finding, Home
 from ingest.detect.fold import Found
 from ingest.household import Household
 
@@ -114,13 +114,18 @@ class Verdicts:
         device = household.home.devices.get(finding.device_id or "")
         where = household.where
         place = Place(where.station_id, where.area_code, where.home_id, finding.resident_id or household.sole_resident)
-        why = {**finding.why, "detector": found.detector, "evidence": [_told(one) for one in finding.evidence]}
+        why = {**finding.why, "detector": found.detector, "evidence": told(finding.evidence, household.home)}
         return Raise(
             finding.kind, place, key, min(finding.happened_at, self.now), why, late=self.now - found.at > LATE,
             gateway_id=None if device is None else device.gateway_id, device_id=finding.device_id, counts_again=False,
         )  # fmt: skip
 
 
-def _told(one: Evidence) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(one)
-    return told
+def told(seen: Iterable[Evidence], home: Home) -> list[dict[str, Any]]:
+    """Evidence as it is kept in an alarm's `why`: with what the device is called and where it is, as of now."""
+    kept = []
+    for one in seen:
+        device = home.devices.get(one.device_id)
+        place = {"name": None, "room": None} if device is None else {"name": device.name, "room": device.room}
+        kept.append({**msgspec.to_builtins(one), **place})
+    return kept

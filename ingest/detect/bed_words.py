@@ -69,6 +69,7 @@ def why_not_up(bed: Bed, due_at: datetime, margin_min: float, zone: ZoneInfo) ->
         since=since.isoformat(),
         expected_by=due_at.isoformat(),
         usual_minute=None if usual is None else usual[1],
+        allowed_min=margin_min,
         known_mornings=len(bed.ups),
     )
 

@@ -26,8 +26,8 @@ from gateway.message import Value
 
 
 class Device(msgspec.Struct, frozen=True):
-    """A device of the home. `kind` and `room` (`registry.room.ROOMS`) as in the registry; `resident_id`: whose it is,
-    None for the home's."""
+    """A device of the home. `kind`, `room` (`registry.room.ROOMS`) and `name` as in the registry; `resident_id`: whose
+    it is, None for the home's."""
 
     id: str
     kind: str
@@ -36,6 +36,7 @@ class Device(msgspec.Struct, frozen=True):
     gateway_id: str = ""
     heartbeat_s: int | None = None
     paired_at: datetime | None = None
+    name: str | None = None
 
 
 class Absence(msgspec.Struct, frozen=True):

@@ -26,7 +26,7 @@ def why_silent(
         zh += f"市电于 {lost} 中断。"
     return why(
         "offline" if without_power_at is None else "offline_without_power", en, zh, since=since.isoformat(),
-        beats=beats, heartbeat_s=heartbeat_s, grade=grade,
+        device=device_id, beats=beats, heartbeat_s=heartbeat_s, grade=grade, reporting_s=reporting_s,
         power_lost_at=None if without_power_at is None else without_power_at.isoformat(),
     )  # fmt: skip
 
@@ -38,7 +38,7 @@ def why_never_heard(device_id: str, zone: ZoneInfo, paired_at: datetime, now: da
         "never_heard",
         f"{device_id} was paired at {clock} ({hours:.0f} h ago) and has not been heard of since.",
         f"设备 {device_id} 于 {clock} 完成配对（{hours:.0f} 小时前），此后从未上报。",
-        since=paired_at.isoformat(), first_sign_s=span_s,
+        since=paired_at.isoformat(), device=device_id, first_sign_s=span_s,
     )  # fmt: skip
 
 

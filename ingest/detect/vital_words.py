@@ -37,6 +37,7 @@ def why_sensor(device_id: str, kind: str, count: int, seen: Implausible, since: 
         "sensor_implausible",
         f"{device_id} has measured {seen.shown} ({kind}): {en}; {count} such values in a row.",
         f"设备 {device_id} 测得 {seen.shown}（{kind}）：{zh}；已连续 {count} 次。",
+        device=device_id,
         reason=seen.reason,
         type=kind,
         count=count,
@@ -50,6 +51,7 @@ def why_sensor_back(device_id: str, kind: str) -> dict[str, Any]:
         "sensor_plausible",
         f"{device_id} measures plausible values again ({kind}).",
         f"设备 {device_id} 的测量值已恢复合理（{kind}）。",
+        device=device_id,
         type=kind,
     )
 

@@ -26,7 +26,7 @@ WEB = Path(__file__).resolve().parents[2] / "web"
 DIST = WEB / "dist"
 POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; media-src 'self' data:"
 ME = {"id": "me", "login": "operator", "name": "Lin Wei", "role": "operator", "area": "350102000000"}
-PRIORITY = {"sos": "life_critical", "fall": "life_critical", "leak": "urgent", "inactivity": "urgent"}
+PRIORITY = {"sos": "life_critical", "fall": "life_critical"} | dict.fromkeys(("leak", "inactivity", "bed"), "urgent")
 
 Json = dict[str, Any]
 
@@ -61,6 +61,7 @@ def alarm_of(kind: str, place: str, due_s: float = 60.0, **change: Any) -> Json:
             "address": "12 Wushan Road, entrance 2, flat 301",
             "area": "350102001001",
             "area_name": "Wushan community",
+            "time_zone": "Asia/Shanghai",
             "station": "Wushan station",
         },
         "resident_name": "Chen Xiuying",

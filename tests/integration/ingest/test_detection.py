@@ -76,6 +76,7 @@ async def test_a_door_that_stays_open_is_raised_when_its_time_has_come_and_close
     (seen,) = alarm.why["evidence"]
     assert (seen["device_id"], seen["type"], bool(seen["value"])) == ("gw-1-door", "door", True)
     assert seen["message_id"]
+    assert (seen["name"], seen["room"]) == (None, None)
     await watched.say("door", value=False)
     await watched.pass_(seconds=1)
     await watched.look()

@@ -6,6 +6,7 @@ import { VisitList } from "../visits/VisitList";
 import type { Alarm } from "./alarm";
 import type { Board } from "./board";
 import { EventLog } from "./EventLog";
+import { Explanation } from "./Explanation";
 import { WhereItHappened } from "./WhereItHappened";
 
 interface DetailsProps {
@@ -30,6 +31,7 @@ export function Details({ board, api, alarm, sheet, onClose }: DetailsProps) {
       <h2>
         {words.kinds[alarm.kind] ?? alarm.kind} · {alarm.place.name}
       </h2>
+      <Explanation alarm={alarm} nowMs={board.clock.nowMs()} />
       <Facts board={board} alarm={alarm} />
       <VisitList api={api} alarm={alarm.id} version={alarm.version} nowMs={board.clock.nowMs()} />
       <EventLog api={api} alarm={alarm} nowMs={board.clock.nowMs()} />

@@ -11,7 +11,7 @@ export interface Alarm {
   late: boolean;
   home: string | null;
   resident: string | null;
-  place: { name: string; address: string | null; area: string; area_name: string; station: string };
+  place: { name: string; address: string | null; area: string; area_name: string; time_zone: string; station: string };
   resident_name: string | null;
   device: string | null;
   deadline_at: string | null;
@@ -28,12 +28,34 @@ export interface Alarm {
   devices: { id: string; since: string; over_at: string | null }[];
   /** Of a fall that is suspected: nobody is called before `page_at`; `watching`: movement may still end it. */
   suspicion: { still_until: string; page_at: string; watching: boolean } | null;
-  why: { code: string; text: { en: string; zh: string }; location?: Location };
+  why: Why;
   outcome: Outcome | null;
   note: string | null;
   closed_at: string | null;
   /** The database's clock when this object was read. */
   server_time: string;
+}
+
+/** The reason with the figures behind it, whose names depend on the code. */
+export interface Why {
+  code: string;
+  text: { en: string; zh: string };
+  since?: string;
+  location?: Location;
+  /** The events that led to it, the oldest first. */
+  evidence?: Evidence[];
+  [figure: string]: unknown;
+}
+
+export interface Evidence {
+  at: string;
+  device_id: string;
+  /** As in the registry when it was raised. */
+  name?: string | null;
+  room?: string | null;
+  type: string;
+  value: number | boolean | string | null;
+  message_id: string;
 }
 
 /** WGS-84 degrees; `accuracy_m` in metres, null where the device did not tell. */

@@ -14,7 +14,7 @@ export function exampleAlarm(change: Partial<Alarm> = {}): Alarm {
     late: false,
     home: "h1",
     resident: "r1",
-    place: { name: "Home 1", address: "1 Wushan Road", area: "350102001001", area_name: "Wushan", station: "Gulou" },
+    place: { name: "Home 1", address: "1 Wushan Road", area: "350102001001", area_name: "Wushan", time_zone: "Asia/Shanghai", station: "Gulou" },
     resident_name: "Chen Xiuying",
     device: "h0001-button",
     deadline_at: "2026-11-22T04:01:00Z",

@@ -1,4 +1,5 @@
 import type { Span } from "../clock/countdown";
+import { explainEn } from "./explain-en";
 
 const plural = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`;
 
@@ -210,6 +211,8 @@ export const en = {
     test: "Test",
     handed_to_120: "Handed over to 120",
   },
+
+  explain: explainEn,
 
   events: {
     heading: "Event log",

@@ -54,15 +54,16 @@ export function useLanguage(): Language {
   return useContext(Context).language;
 }
 
-/** Hours, minutes and seconds of a moment (milliseconds or RFC 3339), in the desk's own zone. */
-export function clockTime(moment: number | string): string {
-  return new Date(moment).toLocaleTimeString("en-GB", { hour12: false });
+/** Hours, minutes and seconds of a moment (milliseconds or RFC 3339), in the desk's own zone unless another is named. */
+export function clockTime(moment: number | string, timeZone?: string): string {
+  return new Date(moment).toLocaleTimeString("en-GB", { hour12: false, timeZone });
 }
 
 /** The same, with the day before it unless that is the day of `nowMs`. */
-export function dayAndTime(moment: string, nowMs: number, language: Language): string {
+export function dayAndTime(moment: string, nowMs: number, language: Language, timeZone?: string): string {
+  const dayOf = (at: Date): string => at.toLocaleDateString("en-GB", { timeZone });
   const at = new Date(moment);
-  if (at.toDateString() === new Date(nowMs).toDateString()) return clockTime(moment);
-  const day = at.toLocaleDateString(HTML_LANG[language], { month: "short", day: "numeric" });
-  return `${day} ${clockTime(moment)}`;
+  if (dayOf(at) === dayOf(new Date(nowMs))) return clockTime(moment, timeZone);
+  const day = at.toLocaleDateString(HTML_LANG[language], { month: "short", day: "numeric", timeZone });
+  return `${day} ${clockTime(moment, timeZone)}`;
 }

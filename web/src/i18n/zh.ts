@@ -1,4 +1,5 @@
 import type { Dictionary } from "./en";
+import { explainZh } from "./explain-zh";
 
 /** 中文词典。 */
 export const zh: Dictionary = {
@@ -204,6 +205,8 @@ export const zh: Dictionary = {
     test: "测试",
     handed_to_120: "已移交 120",
   },
+
+  explain: explainZh,
 
   events: {
     heading: "事件记录",

@@ -1,0 +1,48 @@
+import { dayAndTime, useLanguage, useWords } from "../i18n/language";
+import type { Alarm } from "./alarm";
+import { evidenceDevice, evidenceWords, figuresOf } from "./explanation-words";
+
+/** Why the alarm was raised: what was expected, what was seen, since when; and, when asked for, the events behind it. */
+export function Explanation({ alarm, nowMs }: { alarm: Alarm; nowMs: number }) {
+  const { explain } = useWords();
+  const language = useLanguage();
+  const zone = alarm.place.time_zone;
+  const events = alarm.why.evidence ?? [];
+  const rows: [string, string[]][] = [
+    [explain.since, [dayAndTime(alarm.why.since ?? alarm.happened_at, nowMs, language, zone)]],
+    [explain.expected, figuresOf(alarm.why, "expected", explain)],
+    [explain.seen, figuresOf(alarm.why, "seen", explain)],
+  ];
+  return (
+    <section className="explanation" aria-label={explain.heading}>
+      <h3>{explain.heading}</h3>
+      <p>{alarm.why.text[language]}</p>
+      <dl className="facts">
+        {rows.map(
+          ([name, figures]) =>
+            figures.length > 0 && (
+              <div key={name}>
+                <dt>{name}</dt>
+                <dd>{figures.join("; ")}</dd>
+              </div>
+            ),
+        )}
+      </dl>
+      {events.length > 0 && (
+        <details>
+          <summary>{explain.events(events.length)}</summary>
+          <ol>
+            {events.map((one) => (
+              <li key={`${one.device_id} ${one.message_id} ${one.at}`}>
+                <time dateTime={one.at}>{dayAndTime(one.at, nowMs, language, zone)}</time>
+                <span>
+                  {evidenceWords(one, explain)} <span className="dim">{evidenceDevice(one, explain)}</span>
+                </span>
+              </li>
+            ))}
+          </ol>
+        </details>
+      )}
+    </section>
+  );
+}
