@@ -78,8 +78,13 @@ def follow(before: Whereabouts, event: Event, home: Home, *, pets: bool = False)
     if not active:
         return before if lasts is before.lasts else msgspec.structs.replace(before, lasts=lasts)
     left_at, noticed = _left(before, event, home)
-    by = f"{event.device.id}+" if event.type == ReadingType.BED and event.value else event.device.id
-    return Whereabouts(event.at, by, left_at, noticed, lasts)
+    return Whereabouts(event.at, _by(before, event), left_at, noticed, lasts)
+
+
+def _by(before: Whereabouts, event: Event) -> str:
+    if event.type in _CARRIED:  # says that somebody is awake, and not where
+        return before.by or event.device.id
+    return f"{event.device.id}+" if event.type == ReadingType.BED and event.value else event.device.id
 
 
 def _judge(

@@ -91,6 +91,11 @@ def test_in_bed_and_out_of_it_are_two_things() -> None:
     assert _after((0, BED, "bed", True), (9, BED, "bed", False)).by == "bed"
 
 
+def test_a_band_tells_that_somebody_moves_and_not_where() -> None:
+    where = _after((0, BED, "bed", True), (9, BAND, "steps", 12), (10, BAND, "check_in", True))
+    assert (where.by, where.active_at) == ("bed+", at(9) + timedelta(minutes=10))
+
+
 def test_what_comes_late_changes_nothing() -> None:
     where = _after((10, KITCHEN, "motion", True))
     assert follow(where, Event(at(9), DOOR, "door", True), A_HOME) is where
