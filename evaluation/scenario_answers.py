@@ -60,6 +60,12 @@ WORK_ORDERS = frozenset({"battery", "tamper", "clock", "sensor", "not_worn", "of
 OPEN_FOR = {True: timedelta(days=1), False: timedelta(hours=1)}
 
 
+def answers(kind: str, household: Household) -> Mapping[str, frozenset[str]]:
+    """Who ought to notice it in this home: where nobody has a mat, no bed can."""
+    mat = any(one.mat for one in household.people)
+    return {name: kinds for name, kinds in ANSWERS.get(kind, {}).items() if mat or name != "bed"}
+
+
 def settings(household: Household) -> Mapping[str, Mapping[str, Any]]:
     """What a station enters when it sets this home up: detector -> parameters. Everything else is as it comes."""
     first = household.people[0]

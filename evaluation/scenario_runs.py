@@ -16,7 +16,7 @@ from device_sim.lives.mishap import Truth
 from device_sim.lives.told import Told, moment
 from evaluation.nights import Nights
 from evaluation.playing import Checkpoint, Noticed, Player
-from evaluation.scenario_answers import ANSWERS, settings
+from evaluation.scenario_answers import answers, settings
 from evaluation.scenario_lives import LEARNING_DAYS, Emergency, emergencies, households
 from evaluation.scenario_rules import OFFLINE, Heard, offline_alarms
 from ingest.detect import inactivity
@@ -128,13 +128,13 @@ def _silent(household: Household, heard: Heard, until: datetime) -> list[Alarm]:
 def _play(emergency: Emergency, life: Life, start: Checkpoint, pending: list[Told], heard: Heard) -> Outcome:
     """The emergency from the morning of its day on, for those detectors that ought to notice it."""
     mishap, household = emergency.mishap, emergency.household
-    answers = ANSWERS.get(mishap.kind, {})
-    chosen = tuple(one for one in detectors() if one.name in answers)
+    expected = answers(mishap.kind, household)
+    chosen = tuple(one for one in detectors() if one.name in expected)
     player = Player(household, chosen, switched_on(chosen, household))
     player.resume(start)
     begins_at, ends_at = moment(mishap.begins_s), moment(mishap.ends_s)
     found: dict[str, datetime | None] = {one.name: None for one in chosen}
-    if OFFLINE in answers:
+    if OFFLINE in expected:
         found[OFFLINE] = None
     day = emergency.day
     while household.local(day) < ends_at and None in found.values():
@@ -142,12 +142,12 @@ def _play(emergency: Emergency, life: Life, start: Checkpoint, pending: list[Tol
         pending = feed(player, pending, told, household, day)
         day += _DAY
         alarms = [one for one in map(_alarm, player.noticed) if one is not None]
-        if OFFLINE in answers:
+        if OFFLINE in expected:
             heard = heard_also(heard, told)
             alarms += _silent(household, heard, min(ends_at, household.local(day)))
         for name in found:
             found[name] = min(
-                (one.known_at for one in alarms if one.detector == name and one.kind in answers[name]
+                (one.known_at for one in alarms if one.detector == name and one.kind in expected[name]
                  and begins_at <= one.known_at < ends_at and _about(one, household, mishap.device)),
                 default=None,
             )  # fmt: skip

@@ -51,7 +51,7 @@ def scenario_scores(runs: Sequence[Run]) -> dict[str, dict[str, Found]]:
     """Detector -> scenario -> what it found."""
     outcomes = [one for run in runs for one in run.outcomes]
     names = {name for one in outcomes for name in one.answers}
-    return {name: {kind: _found(name, [one for one in outcomes if one.kind == kind])
+    return {name: {kind: _found(name, [one for one in outcomes if one.kind == kind and name in one.answers])
                    for kind, answers in ANSWERS.items() if name in answers} for name in sorted(names)}  # fmt: skip
 
 

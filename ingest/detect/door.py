@@ -35,7 +35,7 @@ from ingest.detect.core import (
     evidence,
 )  # fmt: skip
 from ingest.detect.local_day import DailySpan, wall_clock
-from ingest.detect.whereabouts import TYPES, Whereabouts, entrances, follow
+from ingest.detect.whereabouts import CARRIED, TYPES, Whereabouts, entrances, follow
 
 _OWN = "chosen for this project; see the scenarios"
 
@@ -86,7 +86,7 @@ class DoorDetector:
     def event(self, state: DoorState, event: Event, home: Home, parameters: DoorParameters) -> Step:
         """Doors are remembered as they stand; whoever is noticed is at home."""
         where, flag = follow(state.where, event, home), as_flag(event.value)
-        active = where is not state.where and where.active_at == event.at
+        active = where is not state.where and where.active_at == event.at and event.type not in CARRIED
         state = msgspec.structs.replace(state, where=where)
         if event.type == ReadingType.BED and flag is not None:
             others = state.in_bed - {event.device.id}

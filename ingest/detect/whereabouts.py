@@ -31,7 +31,7 @@ _SEEN_FROM_AFAR = frozenset({ReadingType.MOTION, ReadingType.PRESENCE})
 #: Somebody who lies or sits down is there.
 _BODY = frozenset({ReadingType.BED, ReadingType.PRESENCE})
 #: Carried about, so that they say nothing of the home.
-_CARRIED = frozenset({ReadingType.STEPS, AlarmType.CHECK_IN})
+CARRIED = frozenset({ReadingType.STEPS, AlarmType.CHECK_IN})
 #: A hall sensor sees who leaves for about so long after the door.
 _LEAVING = timedelta(seconds=60)
 #: Noticed by two devices within this span, or so often by one, or thrice in an hour, so far apart: he is at home.
@@ -110,7 +110,7 @@ def _left(
     device = event.device
     if event.type == ReadingType.DOOR and device.id in entrances(home.devices.values()):
         return event.at, ()
-    if before.left_at is None or event.type in _CARRIED:
+    if before.left_at is None or event.type in CARRIED:
         return before.left_at, before.noticed
     if event.type in _BODY and event.value and device.kind == event.type:
         return None, ()

@@ -125,6 +125,14 @@ def test_who_goes_out_at_night_and_is_at_risk_is_told_after_ten_minutes_and_clea
     assert (cleared.what.kind, cleared.what.device_id) == (what.kind, what.device_id)
 
 
+def test_steps_of_a_band_are_no_sign_that_its_wearer_is_at_home() -> None:
+    home = _home(DOOR, LIVING, Device("band", "wristband"), left_home=True)
+    _passes(home, 26)
+    for minute in (3, 6, 9):
+        home.tell(at(26 + minute * MINUTE), "band", "steps", 100 * minute)
+    assert len(home.raised(at(27))) == 1
+
+
 @pytest.mark.parametrize("more", [{}, {"left_home": True, "absences": [Absence(at(20), at(40))]}])
 def test_for_others_and_in_an_absence_it_is_not_told(more: dict[str, Any]) -> None:
     home = _home(**more)
