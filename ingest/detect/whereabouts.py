@@ -82,7 +82,7 @@ def follow(before: Whereabouts, event: Event, home: Home, *, pets: bool = False)
 
 
 def _by(before: Whereabouts, event: Event) -> str:
-    if event.type in _CARRIED:  # says that somebody is awake, and not where
+    if event.type in CARRIED:  # says that somebody is awake, and not where
         return before.by or event.device.id
     return f"{event.device.id}+" if event.type == ReadingType.BED and event.value else event.device.id
 
