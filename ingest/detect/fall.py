@@ -96,8 +96,8 @@ def find_movement(suspicion: Suspicion, wearer: Wearer, events: Iterable[Event])
         if event.type == ReadingType.DOOR and event.device.room in _WAYS_IN:
             visited = visited or event.at >= suspicion.fallen_at
             continue
-        counts = wearer.wears(event.device) or (wearer.alone and not visited)
-        if counts and _in_window(event, suspicion):
+        at_home = wearer.alone and not visited and event.device.resident_id is None
+        if (wearer.wears(event.device) or at_home) and _in_window(event, suspicion):
             return Movement(event.at, event.device.id, event.type)
     return None
 

@@ -132,6 +132,16 @@ class Calls(RuleBasedStateMachine):
         if case is not None and case.open:
             lifecycle.cancel(case, self.now, WEARER, None)
 
+    @rule(
+        what=st.sampled_from(sorted(SEEN)), after_s=st.sampled_from([2, 5, 25, 58]), lag_s=st.sampled_from([0, 1, 10])
+    )
+    def she_falls_and_something_is_seen_until_the_engine_looks(self, what: str, after_s: int, lag_s: int) -> None:
+        """What chance alone seldom puts together."""
+        self.a_fall_is_reported({}, 0)
+        self.now += timedelta(seconds=after_s)
+        self.something_is_seen(what, 0, lag_s)
+        self.the_next_deadline_comes("fall")
+
     # What people do
 
     @rule(kind=st.sampled_from(["sos", "fall"]), move=st.sampled_from([lifecycle.acknowledge, lifecycle.accept]))
@@ -175,6 +185,13 @@ class Calls(RuleBasedStateMachine):
             if kind == "fall" and suspected:
                 self.after_the_look_at_a_fall(case)
 
+    @rule(kind=st.sampled_from(["fall", "fall", "sos"]))
+    def the_next_deadline_comes(self, kind: str) -> None:
+        case = self.cases.get(kind)
+        if case is not None and case.due_at is not None:
+            self.now = max(self.now, case.due_at)
+            self.the_engine_looks()
+
     def after_the_look_at_a_fall(self, case: Case) -> None:
         assert self.pages_at is not None
         if self.moved():
@@ -209,6 +226,8 @@ class Calls(RuleBasedStateMachine):
         for case in getattr(self, "cases", {}).values():
             assert case.open == (case.due_at is not None)
             if case.open and case.suspected:
+                if case.watched and case.suspicion is not None:
+                    assert case.due_at == min(case.suspicion.still_until, case.next_step_at), "the first window ends"
                 assert case.due_at <= max(self.pages_at or case.due_at, case.raised_at), "the windows end"
 
 
@@ -216,5 +235,5 @@ def _again(value: object, kind: Any) -> Any:
     return msgspec.convert(msgspec.json.decode(msgspec.json.encode(value)), kind)
 
 
-Calls.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Calls.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
 TestCalls = Calls.TestCase

@@ -104,6 +104,7 @@ def test_movement_of_who_lives_alone_ends_it(event: Event) -> None:
         says(20, DOOR, "door"),  # somebody comes
         says(20, MOTION, "power", value=900),
         says(20, BAND, "worn", value=False),
+        says(20, HIS_BAND, "motion"),  # somebody else's, although nobody else is entered there
         says(20, BAND, "sos"),
         says(20, MOTION, "motion", value="yes"),
         says(20, MOTION, "check_in", value=False),
@@ -188,6 +189,9 @@ def test_after_a_second_fall_only_what_moved_after_that_counts_and_no_window_gro
     assert windows(again) == (60, 80)
     assert find_movement(again, ALONE, [says(20, MOTION, "motion")]) is None
     assert find_movement(again, ALONE, [says(40, MOTION, "motion")]) is not None
+    slow_line, fast_clock = says(20, MOTION, "motion", heard=20), says(40, MOTION, "motion", heard=-15)
+    assert find_movement(again, ALONE, [slow_line]) is None, "before it, and heard of after it"
+    assert find_movement(again, ALONE, [fast_clock]) is None, "after it by its own clock, and heard of before it"
     sure = USUALLY.fallen_again(suspect({"confirmed": True}, at(30), at(31), USUAL))
     assert windows(sure) == (30, 51)
     assert not sure.watching
