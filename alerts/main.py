@@ -27,7 +27,7 @@ async def run(settings: Settings) -> None:
     # themselves: to search all of them for cycles each time took half of the processor.
     gc.freeze()
     gc.set_threshold(50_000)
-    database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=6)
+    database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=10)
     through = channels(settings)
     lag = LagWatch(database, through)
     handlers: dict[str, Handler] = {

@@ -1,6 +1,6 @@
 """The deadline engine: finds what is due and lets its handler fire it or re-arm it, in one transaction.
 
-Two loops, each with a connection of its own: life-critical deadlines never queue behind the rest. A loop wakes on
+Two loops, each with connections of its own: life-critical deadlines never queue behind the rest. A loop wakes on
 NOTIFY and at the latest after one tick. Rows are claimed with `FOR UPDATE SKIP LOCKED`, most overdue first, so several
 engines share the work and the locks of one that dies are gone with it.
 
@@ -53,11 +53,12 @@ _DUE_KINDS = text("""
 
 _COLUMNS = "id, kind, subject, alarm_id, due_at, data, attempts"
 
-# Due rows of one class and kind, most overdue first; what another engine holds is skipped.
+# Due rows of one class and kind, most overdue first; what another engine holds is skipped. By the index alone: where a
+# city falls due at one instant, a second key would have all of it sorted for every batch.
 _CLAIM = text(f"""
     SELECT {_COLUMNS} FROM deadline
     WHERE life_critical = :life_critical AND kind = :kind AND due_at <= carebed_now() AND attempts = 0
-    ORDER BY due_at, id LIMIT :batch FOR UPDATE SKIP LOCKED
+    ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED
 """)
 
 # One row of a batch that failed, if it is still due and free.
@@ -92,6 +93,8 @@ class Engine:
         self._process = process
         self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
         self._cycled_at: dict[bool, float] = {}
+        self._crowded: set[tuple[str, bool]] = set()
+        """Kinds (and classes) of which the last batch was full."""
         for kind in self._handlers:
             FAILED.labels(kind)  # 0 from the start, or the first failure would be no increase
 
@@ -151,14 +154,28 @@ class Engine:
         return len(again)
 
     async def cycle(self, *, life_critical: bool) -> int:
-        """Claim and handle one batch of every kind that has something due; how many rows the largest one had."""
+        """Claim and handle one batch of every kind that has something due, all kinds at once, and two of those that had
+        a full one before; how many rows the largest batch had. While the database works for one batch, the processor is
+        free for another."""
         async with self._database.transaction() as conn:
             due = await conn.execute(_DUE_KINDS, {"kinds": list(self._handlers), "life_critical": life_critical})
             kinds = list(due.scalars())
             await beat(conn, f"{self._process}-{_class(life_critical)}")
         for kind in self._handlers.keys() - kinds:
             OVERDUE.labels(kind, _class(life_critical)).set(0)
-        return max([await self._batch(kind, life_critical=life_critical) for kind in kinds], default=0)
+        at_once = [kind for kind in kinds for _ in range(2 if (kind, life_critical) in self._crowded else 1)]
+        batches = [self._batch(kind, life_critical=life_critical) for kind in at_once]
+        ended = await asyncio.gather(*batches, return_exceptions=True)
+        largest = 0
+        for kind, claimed in zip(at_once, ended, strict=True):
+            if isinstance(claimed, BaseException):
+                raise claimed
+            if claimed == _BATCH:
+                self._crowded.add((kind, life_critical))
+            else:
+                self._crowded.discard((kind, life_critical))
+            largest = max(largest, claimed)
+        return largest
 
     async def _batch(self, kind: str, *, life_critical: bool) -> int:
         """One transaction for one kind, whose handler's last statement may be the event log's lock."""
