@@ -33,8 +33,8 @@ _SHORTEST = timedelta(minutes=30)
 _SHIFT_MIN = 30
 #: A device that has noticed the person on fewer days says nothing of its own.
 _DEVICE_DAYS = 5
-#: How much of the difference between a device's stillness and that of all of them is believed.
-_DEVICE_WEIGHT = 0.5
+#: So much of what is usual after other devices is allowed after this one as well (docs/evaluation.md).
+_ALSO_OF_OTHERS = 0.6
 
 #: The key of all devices together, and of spans away.
 ALL, AWAY = "", "-"
@@ -59,12 +59,12 @@ class Rhythm(msgspec.Struct, frozen=True):
         number = _half_hour(at, zone)
         of_all = self.lines[ALL][number]
         of_device = min(self.lines.get(by, self.lines[ALL])[number], of_all)
-        return (of_device + _DEVICE_WEIGHT * (of_all - of_device)) * _MINUTE
+        return (of_device + _ALSO_OF_OTHERS * (of_all - of_device)) * _MINUTE
 
     def quickest(self) -> "Rhythm":
         """The same with the shortest of all lines for every device."""
         lowest = [min(of_bin) for of_bin in zip(*self.lines.values(), strict=True)]
-        mixed = (int(low + _DEVICE_WEIGHT * (high - low)) for low, high in zip(lowest, self.lines[ALL], strict=True))
+        mixed = (int(low + _ALSO_OF_OTHERS * (high - low)) for low, high in zip(lowest, self.lines[ALL], strict=True))
         return Rhythm(self.days, {ALL: tuple(mixed)}, self.away_min)
 
 

@@ -14,7 +14,7 @@ from registry.gateway import MISSED_BEATS
 #: After a gap: reconnecting takes a gateway a few seconds, republishing what it kept covers 2 min (docs/protocol.md).
 SETTLE = timedelta(minutes=3)
 
-#: A home that is offline is looked at this often: whether it has come back, and is still.
+#: A home that is offline is looked at this often in the end: whether it has come back, and is still.
 OFFLINE_LOOK = timedelta(minutes=2)
 
 #: How far `seen_at` may lie behind the newest message: a device that speaks all the time is written this often.
@@ -88,7 +88,7 @@ def judge_inactivity(
         return Verdict(now + wait, waiting=True)
     if any(link.seen_at < due for link in links):
         offline = any(link.seen_at < due and now - link.seen_at >= link.allowed for link in links)
-        return Verdict(now + max(wait, OFFLINE_LOOK) if offline else now + wait, waiting=True)
+        return Verdict(now + (min(OFFLINE_LOOK, 4 * wait) if offline else wait), waiting=True)
     return Verdict(now + limit, fire=True)
 
 
