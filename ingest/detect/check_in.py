@@ -1,6 +1,6 @@
 """The daily "I'm OK": missed in its window.
 
-What must raise `check_in` (urgent, closed by a person only), and by when: no `check_in` from `begins_h` to before
+What must raise `check_in` (urgent, closed by a person only), and by when: no `check_in` from `begins_h` to
 `ends_h` of the home's day, at `ends_h`. With `each_resident` every resident has to, with a device of his own. With
 `activity_counts` anything that shows that somebody is up and about in the window is as good.
 
@@ -35,6 +35,9 @@ from ingest.detect.whereabouts import TYPES, Whereabouts, follow
 
 _OWN = "agreed with each resident"
 
+#: Somebody may press in the second in which the window ends: then it is judged a second later.
+_MOMENT = timedelta(seconds=2)
+
 
 class CheckInParameters(Parameters, frozen=True, kw_only=True):
     """Hours of the local day (7.5: half past seven)."""
@@ -52,10 +55,11 @@ class CheckInParameters(Parameters, frozen=True, kw_only=True):
 
 
 class CheckInState(msgspec.Struct, frozen=True):
-    """`watched_from`: windows that began earlier are not judged. `oks`: the newest by resident ("": of anybody), and
-    `missed`: who has been told of since."""
+    """`watched_from`: windows that began earlier are not judged; `judged_at`: the end of the newest one that was.
+    `oks`: the newest by resident ("": of anybody), and `missed`: who has been told of since."""
 
     watched_from: datetime | None = None
+    judged_at: datetime | None = None
     oks: dict[str, Evidence] = {}
     missed: frozenset[str] = frozenset()
     where: Whereabouts = Whereabouts()
@@ -86,7 +90,7 @@ class CheckInDetector:
                 cleared.append(_late(name, event, home, by_hand=by_hand))
             oks = {one: ok for one, ok in state.oks.items() if one in _expected(home, parameters)}
             state = msgspec.structs.replace(state, oks={**oks, name: evidence(event)}, missed=state.missed - {name})
-        return Step(state, cleared=tuple(cleared), due_at=_next(event.at, home, parameters))
+        return Step(state, cleared=tuple(cleared), due_at=_next(state, event.at, home, parameters))
 
     def due(self, state: CheckInState, at: datetime, home: Home, parameters: CheckInParameters) -> Step:
         """A window has ended."""
@@ -94,13 +98,15 @@ class CheckInDetector:
             state = msgspec.structs.replace(state, watched_from=at)
         window = _ended(at, home, parameters)
         raised = []
-        if window is not None and window[0] >= (state.watched_from or at) and not _absent(window, home):
-            for name in _expected(home, parameters):
-                ok = state.oks.get(name)
-                if ok is None or ok.at < window[0]:
-                    raised.append(_finding(name, ok, window, home))
-                    state = msgspec.structs.replace(state, missed=state.missed | {name})
-        return Step(state, raised=tuple(raised), due_at=_next(at, home, parameters))
+        if window is not None and window[1] != state.judged_at:
+            if window[0] >= (state.watched_from or at) and not _absent(window, home):
+                for name in _expected(home, parameters):
+                    ok = state.oks.get(name)
+                    if ok is None or ok.at < window[0]:
+                        raised.append(_finding(name, ok, window, home))
+                        state = msgspec.structs.replace(state, missed=state.missed | {name})
+            state = msgspec.structs.replace(state, judged_at=window[1])
+        return Step(state, raised=tuple(raised), due_at=_next(state, at, home, parameters))
 
 
 DETECTOR = CheckInDetector()
@@ -122,17 +128,18 @@ def _names(event: Event, home: Home, parameters: CheckInParameters) -> Iterator[
             yield name
 
 
-def _next(after: datetime, home: Home, parameters: CheckInParameters) -> datetime:
-    """The next end of a window."""
+def _next(state: CheckInState, at: datetime, home: Home, parameters: CheckInParameters) -> datetime:
+    """The end of the first window that has not been judged."""
     window = DailySpan(parameters.begins_h, parameters.ends_h)
-    return next(ends_at for _, ends_at in window.rounds(after, home.zone) if ends_at > after)
+    rounds = window.rounds(at - _MOMENT, home.zone)
+    return next(ends_at for _, ends_at in rounds if ends_at >= at and ends_at != state.judged_at)
 
 
 def _ended(at: datetime, home: Home, parameters: CheckInParameters) -> Window | None:
-    """The window that ends at this moment, None at any other time."""
+    """The window that has just ended, or is just ending; None at other times."""
     window = DailySpan(parameters.begins_h, parameters.ends_h)
-    just_before = next(window.rounds(at - timedelta(seconds=1), home.zone))
-    return just_before if just_before[1] == at else None
+    newest = next(window.rounds(at - _MOMENT, home.zone))
+    return newest if newest[1] <= at else None
 
 
 def _absent(window: Window, home: Home) -> bool:
