@@ -23,6 +23,7 @@ from evaluation.scenario_scores import (
     pooled,
     scenario_scores,
 )  # fmt: skip
+from evaluation.scenario_tables import shown, write
 from ingest.detect.catalogue import detectors
 
 
@@ -40,15 +41,17 @@ def measure(options: Options) -> Figures:
     _print_detectors(scores, false, in_months)
     if options.development:
         _print_false(false)
+    figures: Figures = {
+        "lives": which, "frozen": frozen, "resident_months": round(in_months, 2),
+        "detectors": {name: _figures(scores.get(name, {}), false[name], in_months, name) for name in _names()},
+    }  # fmt: skip
     if options.pictures is not None:
         picture = draw(list(_rows(scores)), {name: len(false[name]) for name in _names()}, in_months)
         (options.pictures / "evaluation-scenarios.svg").write_text(picture)
-    return {
-        "scenarios": {
-            "lives": which, "frozen": frozen, "resident_months": round(in_months, 2),
-            "detectors": {name: _figures(scores.get(name, {}), false[name], in_months, name) for name in _names()},
-        }
-    }  # fmt: skip
+        document = options.pictures / "evaluation-scenarios.md"
+        if document.exists() and not options.development:
+            write(document, figures)
+    return {"scenarios": figures}
 
 
 def _names() -> list[str]:
@@ -85,7 +88,7 @@ def _print_scenarios(scores: Mapping[str, Mapping[str, Found]]) -> None:
     for kind, name, one in _rows(scores):
         low, high = one.figures()["recall_interval"]
         line(f"{kind:20} {name:12} {one.found:4}/{one.of:<3}  {one.recall:5.2f} [{low:.2f}, {high:.2f}]   "
-              f"{_hours(one.delay_h(0.5)):>13} {_hours(one.delay_h(0.9)):>9}")  # fmt: skip
+              f"{shown(one.delay_h(0.5)):>13} {shown(one.delay_h(0.9)):>9}")  # fmt: skip
 
 
 def _print_detectors(
@@ -110,9 +113,3 @@ def _print_false(false: Mapping[str, Sequence[tuple[str, Alarm]]]) -> None:
         for household, mine in groupby(alarms, key=lambda one: one[0]):
             for _, alarm in mine:
                 line(f"  {household} {alarm.known_at:%Y-%m-%d %H:%M} {alarm.device or ''} {alarm.why[:110]}")
-
-
-def _hours(hours: float | None) -> str:
-    if hours is None:
-        return "never"
-    return f"{hours * 60:.0f} min" if hours < 2 else f"{hours:.1f} h"
