@@ -1,6 +1,6 @@
 """Why an alarm was raised, in plain words in both languages, with the figures behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _KIND_WORDS = {
@@ -96,3 +96,34 @@ def why_lag(part: str, seconds: float) -> dict[str, Any]:
         part=part,
         seconds=round(seconds),
     )
+
+
+def why_alarm_load(
+    kind: str, *, count: int, days: int, most: int, since: str, look_at: str, parameters: Sequence[str],
+    alarms: Sequence[str],
+) -> dict[str, Any]:  # fmt: skip
+    """One kind of alarm was false too often in a home. `look_at`: the detector; `parameters`: those of it that decide
+    how easily it is raised; `alarms`: ids of the false ones."""
+    if parameters:
+        en = f"Look at {', '.join(parameters)} of the detector {look_at}."
+        zh = f"请检查检测器 {look_at} 的参数 {'、'.join(parameters)}。"
+    else:
+        en, zh = "Look at the device and at how it is used.", "请检查设备及其使用方式。"
+    return why(
+        "alarm_load",
+        f"{count} alarms of the kind {kind} turned out false within {days} days; {most} are expected at most. {en}",
+        f"{days} 天内有 {count} 次 {kind} 报警为误报；预期不超过 {most} 次。{zh}",
+        of_kind=kind,
+        count=count,
+        days=days,
+        most=most,
+        since=since,
+        look_at=look_at,
+        parameters=list(parameters),
+        alarms=list(alarms),
+    )
+
+
+def why_load_over() -> dict[str, Any]:
+    """They have become fewer."""
+    return why("alarm_load_over", "False alarms are within the limit again.", "误报次数已回到限值以内。")

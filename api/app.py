@@ -7,7 +7,21 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import text
 
-from api import absences, alarms, auth, document, history, homes, live, me, moves, parameters, problem, visits
+from api import (
+    absences,
+    alarm_load,
+    alarms,
+    auth,
+    document,
+    history,
+    homes,
+    live,
+    me,
+    moves,
+    parameters,
+    problem,
+    visits,
+)
 from api.edge import API_PREFIX, Edge
 from api.scope import Parts
 from api.web import web_routes
@@ -29,7 +43,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     app.state.parts = parts
     app.state.sign_ins = auth.SignIns()
     api = APIRouter(prefix=API_PREFIX)
-    for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters):
+    for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load):
         api.include_router(concept.router)
     app.include_router(api)
     app.router.routes.extend(health_routes(_checks(parts)))

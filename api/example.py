@@ -227,3 +227,40 @@ event: end
 data: {"reason":"expired"}
 
 """  # noqa: E501 - one event's data is one line
+
+_LOAD = {
+    "alarms": 884,
+    "real": 24,
+    "false": 830,
+    "test": 12,
+    "open": 6,
+    "cancelled": 24,
+    "real_share": 0.0281,
+    "per_1000_homes_day": 45.1,
+}
+
+ALARM_LOAD = {
+    "from": "2026-10-25T04:00:00+00:00",
+    "to": "2026-11-22T04:00:00+00:00",
+    "area": "350102001000",
+    "homes": 700,
+    "total": _LOAD,
+    "by_kind": [{**_LOAD, "kind": "inactivity", "detector": "inactivity"}],
+    "by_area": [{**_LOAD, "area": "350102001001", "name": "示范第1社区", "homes": 700}],
+    "by_home": [
+        {
+            "alarms": 9,
+            "real": 0,
+            "false": 9,
+            "test": 0,
+            "open": 0,
+            "cancelled": 0,
+            "real_share": 0.0,
+            "per_1000_homes_day": 321.43,
+            "home": ALARM["home"],
+            "name": "陈秀英家",
+            "kind": "inactivity",
+            "detector": "inactivity",
+        }
+    ],
+}

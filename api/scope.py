@@ -23,6 +23,9 @@ DESK = frozenset({"operator", "manager", "admin"})
 #: Decide by what a home is judged.
 MANAGERS = frozenset({"manager", "admin"})
 
+#: Answer for how well it works.
+SUPERVISION = MANAGERS | {"supervisor"}
+
 #: See by what a home is judged, and who is away.
 OFFICE = DESK | {"supervisor"}
 

@@ -336,3 +336,51 @@ class AbsencePage(_Shape):
 
     items: list[Absence]
     next: str | None
+
+
+class Load(_Shape):
+    """Counts of alarms. `alarms`: all but tests; `real_share`: of those that somebody judged."""
+
+    alarms: int
+    real: int
+    false: int
+    test: int
+    open: int
+    cancelled: int
+    real_share: float | None
+    per_1000_homes_day: float | None
+
+
+class LoadOfKind(Load):
+    """`detector`: what raised them; the kind itself where a device called."""
+
+    kind: str
+    detector: str
+
+
+class LoadOfArea(Load):
+    """Of one area itself, without those below it."""
+
+    area: str
+    name: str
+    homes: int
+
+
+class LoadOfHome(LoadOfKind):
+    """Of one kind in one home."""
+
+    home: UUID
+    name: str
+
+
+class AlarmLoad(_Shape):
+    """How many alarms there were, and how many of them were real."""
+
+    from_: datetime = Field(alias="from")
+    to: datetime
+    area: str
+    homes: int
+    total: Load
+    by_kind: list[LoadOfKind]
+    by_area: list[LoadOfArea]
+    by_home: list[LoadOfHome]

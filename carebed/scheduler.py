@@ -15,6 +15,7 @@ from carebed.database import Database
 from carebed.health import serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
+from ingest.alarm_load import watch_load
 from ingest.learning import learn_rhythms
 from ingest.quarantine import drop_quarantined
 from ingest.retention import drop_old, make_partitions
@@ -48,6 +49,8 @@ def jobs(database: Database, settings: Settings) -> list[Job]:
         Job("retention", timedelta(hours=1), partial(drop_old, database, settings)),
         Job("rhythms", timedelta(minutes=10), partial(learn_rhythms, database)),
         Job("prune", timedelta(hours=6), partial(prune, database)),
+        # Hourly, for the calendar begins anew with every start; what was raised is not raised again.
+        Job("alarm load", timedelta(hours=1), partial(watch_load, database, settings)),
         Job("quarantine", timedelta(hours=1), partial(drop_quarantined, database, settings)),
     ]
 

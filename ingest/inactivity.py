@@ -24,6 +24,7 @@ from ingest.detect.inactivity import DETECTOR, NAME, InactivityParameters, due_a
 from ingest.detect.rhythm import Rhythm
 from ingest.detect.silence import Link, judge_inactivity
 from ingest.detect.whereabouts import TYPES, Whereabouts, follow
+from ingest.findings import told
 from ingest.household import Household, read_households
 from ingest.parameters import read_parameters
 from ingest.silence import after, pause_of
@@ -192,8 +193,8 @@ def _raise(asked: _Asked, where: Whereabouts, active: Sequence[Event], now: date
     place = Place(
         household.where.station_id, household.where.area_code, household.home.id, household.sole_resident
     )  # fmt: skip
-    told = [msgspec.to_builtins(evidence(one)) for one in active]
-    why = {**reason(where, now, household.home, asked.rhythm, asked.parameters), "detector": NAME, "evidence": told}
+    seen = told(map(evidence, active), household.home)
+    why = {**reason(where, now, household.home, asked.rhythm, asked.parameters), "detector": NAME, "evidence": seen}
     return Raise(NAME, place, merge_key(household.home.id, None, NAME), since, why)
 
 

@@ -9,13 +9,11 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from alerts.alarm import Outcome
+from alerts.load import REAL
 from ingest.past.comparison import Compared, Fate, WasRaised
 from ingest.past.rules import Rules
 from ingest.past.trial import Would
 
-#: Outcomes in which somebody needed help.
-_REAL = frozenset({Outcome.EMERGENCY, Outcome.HELP_GIVEN, Outcome.HANDED_TO_120})
 _TIME = "%Y-%m-%d %H:%M"
 
 
@@ -33,7 +31,7 @@ class Tally:
         counts = self.fates.setdefault(one.kind, Counter())
         counts[one.fate] += 1
         counts["raised"] += one.raised is not None
-        counts["real"] += one.raised is not None and one.raised.outcome in _REAL
+        counts["real"] += one.raised is not None and one.raised.outcome in REAL
         counts["now"] += one.now is not None
         counts["ruled"] += one.ruled is not None
 

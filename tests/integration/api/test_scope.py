@@ -21,6 +21,7 @@ SEES_OURS = {"operator", "operator2", "manager", "supervisor", "admin", "caregiv
 SEES_THEIRS = {"admin", "operator-other", "caregiver-other"}
 
 DESK = {"operator", "operator2", "manager", "admin", "operator-other"}
+SUPERVISION = {"manager", "supervisor", "admin"}
 RESPONDERS = DESK | {"caregiver1", "caregiver3", "caregiver-other"}
 
 
@@ -119,6 +120,18 @@ async def _reads_history(ground: Ground, person: Person) -> None:
         with psycopg.connect(ground.service.urls.api) as conn:
             hours = conn.execute("SELECT count(*) FROM history_of_home(%s, '-infinity', 'infinity')", [home]).fetchone()
             assert hours == (0,)
+
+
+async def _reads_load(ground: Ground, person: Person) -> None:
+    for alarm in (ground.ours, ground.theirs):
+        ((area,),) = ground.service.sql("SELECT area_code FROM alarm WHERE id = %s", alarm)
+        answer = await person.get("/alarm-load", area=area)
+        if person.login not in SUPERVISION:
+            assert answer.status_code == 403
+        elif alarm in ground.visible_to(person.login):
+            assert answer.json()["total"]["alarms"] > 0
+        else:
+            assert answer.status_code == 404
 
 
 async def _lists_visits(ground: Ground, person: Person) -> None:
@@ -228,6 +241,7 @@ PROBES: dict[str, Probe] = {
     "readMe": _reads_himself,
     "listAlarms": _lists_alarms,
     "readAlarm": _reads_alarm,
+    "readAlarmLoad": _reads_load,
     "listAlarmEvents": _reads_events,
     "raiseAlarm": _raises,
     "followAlarms": _follows,

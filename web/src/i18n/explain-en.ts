@@ -27,6 +27,7 @@ export const explainEn = {
     least_l: "at least",
     span_h: "in",
     least: "change below",
+    most: "at most",
   } as Record<string, string>,
   seenFigures: {
     hours: "for",

@@ -28,6 +28,7 @@ export const explainZh: typeof explainEn = {
     least_l: "至少",
     span_h: "时段",
     least: "变化低于",
+    most: "不超过",
   },
   seenFigures: {
     hours: "已持续",
