@@ -44,6 +44,9 @@ _LINKS = """
     WHERE device.id = ANY(%s::text[]) AND device.heartbeat_s IS NOT NULL
 """
 
+# When the clock was shifted last, by the clock after it; in production it never is.
+_SHIFTED = "SELECT shifted_at + shift FROM clock_shift"
+
 _ABSENCES = """
     SELECT home_id, begins_at, ends_at FROM absence
     WHERE home_id = ANY(%s::uuid[]) AND ends_at > %s AND withdrawn_at IS NULL ORDER BY begins_at
@@ -85,7 +88,8 @@ async def read_households(conn: AsyncConnection, now: datetime, homes: Iterable[
         if facts[-1] is None:
             gateways.setdefault(home_id, set()).add(device.gateway_id)
     known_gateways = text_array({one for some in gateways.values() for one in some})
-    links = {row[0]: _link(row) for row in await rows(_LINKS, known_gateways)}
+    ((shifted_at,),) = await rows(_SHIFTED)
+    links = {row[0]: _link(row, shifted_at) for row in await rows(_LINKS, known_gateways)}
     pipelines = {row[0]: row[1:] for row in await rows(_WATERMARKS)}
     absences: dict[UUID, list[Absence]] = {}
     for home_id, begins_at, ends_at in await rows(_ABSENCES, wanted, now - _ABSENCES_KEPT):
@@ -110,9 +114,13 @@ def _device(facts: list[Any]) -> Device:
     return Device(device_id, kind, room, resident_id, gateway_id, heartbeat_s, created_at, name)
 
 
-def _link(row: tuple[Any, ...]) -> Link:
+def _link(row: tuple[Any, ...], shifted_at: datetime | None) -> Link:
+    """A silence that is only a shift of the clock is none: nothing was kept meanwhile that would have to come."""
     _, allowed_s, seen_at, silent_from, back_at = row
-    return Link(seen_at, timedelta(seconds=allowed_s), silent_from, back_at)
+    allowed = timedelta(seconds=allowed_s)
+    if None not in (silent_from, back_at, shifted_at) and silent_from < shifted_at <= back_at:
+        return Link(seen_at, allowed)
+    return Link(seen_at, allowed, silent_from, back_at)
 
 
 def _pipeline(watermarks: Mapping[str, tuple[Any, ...]], gateways: Iterable[str]) -> Pipeline:

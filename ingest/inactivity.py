@@ -22,7 +22,7 @@ from carebed.deadline import Deadline, end, rearm
 from ingest.detect.core import Event, Home, evidence
 from ingest.detect.inactivity import DETECTOR, NAME, InactivityParameters, due_at, reason, rhythm_in, soonest_due_at
 from ingest.detect.rhythm import Rhythm
-from ingest.detect.silence import Link, judge_inactivity
+from ingest.detect.silence import judge_inactivity
 from ingest.detect.whereabouts import TYPES, Whereabouts, follow
 from ingest.findings import told
 from ingest.household import Household, read_households
@@ -41,9 +41,6 @@ _ACTIVITY = """
     SELECT home.id, home.inactivity_s, (SELECT max(activity_at) FROM home_state WHERE home_id = home.id)
     FROM home WHERE home.id = ANY(%s::uuid[])
 """
-
-# When the clock was shifted last, by the clock after it; in production it never is.
-_SHIFTED = "SELECT shifted_at + shift FROM clock_shift"
 
 # The last readings of each device that may show somebody's activity.
 _LAST = """
@@ -108,9 +105,8 @@ class InactivityHandler:
             else:
                 asked.append(one)
         last = await _read_last(conn, now, asked)
-        (shifted_at,) = await (await raw.execute(_SHIFTED)).fetchone() or (now,)
         signals: list[Raise] = []
-        moves += [_judge(now, one, last.get(one.home.id, []), shifted_at, signals) for one in asked]
+        moves += [_judge(now, one, last.get(one.home.id, []), signals) for one in asked]
         await rearm(conn, moves)
         raised = await raise_alarms(conn, now, signals)
         await book.finish(conn, now, raised.cases.values(), self._channels)
@@ -136,7 +132,7 @@ async def _read_last(conn: AsyncConnection, now: datetime, asked: Iterable[_Aske
 
 
 def _judge(
-    now: datetime, asked: _Asked, events: Sequence[Event], shifted_at: datetime, signals: list[Raise]
+    now: datetime, asked: _Asked, events: Sequence[Event], signals: list[Raise]
 ) -> tuple[Deadline, datetime, dict[str, Any] | None]:
     """The deadline's next time; what is to be raised is added to `signals`."""
     where, active = _whereabouts(asked, events)
@@ -145,8 +141,8 @@ def _judge(
     if due is None or since is None:  # a home with pets, in which nothing else has been noticed yet
         return row, asked.soonest(now), _nobody_waits(row)
     soonest = asked.soonest(now)
-    links = [_as_heard(link, shifted_at) for link in asked.household.links]
-    verdict = judge_inactivity(now, since, due - since, asked.household.pipeline, pause_of(row), links)
+    household = asked.household
+    verdict = judge_inactivity(now, since, due - since, household.pipeline, pause_of(row), household.links)
     if not verdict.fire:
         return row, verdict.again_at if verdict.waiting else min(due, soonest), after(row, verdict)
     data = after(row, verdict)
@@ -154,13 +150,6 @@ def _judge(
         signals.append(_raise(asked, where, active, now))
         data = after(row, verdict, raised_for=since.isoformat(), raised_at=now.isoformat())
     return row, soonest, data
-
-
-def _as_heard(link: Link, shifted_at: datetime) -> Link:
-    """Without a silence that is only a shift of the clock: nothing was kept meanwhile that would have to come."""
-    if link.silent_from is None or link.back_at is None or not link.silent_from < shifted_at <= link.back_at:
-        return link
-    return Link(link.seen_at, link.allowed)
 
 
 def _whereabouts(asked: _Asked, events: Sequence[Event]) -> tuple[Whereabouts, list[Event]]:
