@@ -7,7 +7,7 @@ is `alerts.lifecycle`; its history is `alerts.event`.
 from enum import StrEnum
 from typing import NamedTuple
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from carebed.columns import instant, label, refers, uuid_key
@@ -58,12 +58,15 @@ class Kind(NamedTuple):
 
     priority: Priority
     closing: Closing
+    gathers: bool = False
+    """Many at once may be one incident (`alerts.incident`)."""
 
 
 _PERSON_CRITICAL = Kind(Priority.LIFE_CRITICAL, Closing.BY_PERSON)
 _PERSON_URGENT = Kind(Priority.URGENT, Closing.BY_PERSON)
 _URGENT = Kind(Priority.URGENT, Closing.BY_ITSELF)
 _WORK_ORDER = Kind(Priority.WORK_ORDER, Closing.BY_ITSELF)
+_OUTAGE_OF_ONE = Kind(Priority.WORK_ORDER, Closing.BY_ITSELF, gathers=True)
 
 #: Every kind of alarm (docs/protocol.md). Where somebody may have come to harm only a person closes: that the sensor is
 #: content again does not say that he is well.
@@ -83,12 +86,13 @@ KINDS: dict[str, Kind] = {
     "door": _URGENT,
     "water": _URGENT,
     "lag": _URGENT,
-    "offline": _WORK_ORDER,
+    "outage": _URGENT,
+    "offline": _OUTAGE_OF_ONE,
     "battery": _WORK_ORDER,
     "tamper": Kind(Priority.WORK_ORDER, Closing.BY_PERSON),
     "clock": _WORK_ORDER,
     "sensor": _WORK_ORDER,
-    "mains": _WORK_ORDER,
+    "mains": _OUTAGE_OF_ONE,
     "not_worn": _WORK_ORDER,
     "vital_trend": _WORK_ORDER,
     "alarm_load": _WORK_ORDER,
@@ -148,8 +152,15 @@ alarm = Table(
     label("note", required=False),
     instant("closed_at"),
     refers("closed_by", "staff.id", required=False),
+    Column(
+        "incident_id", ForeignKey("alarm.id"), comment="the incident that it is part of; its page is the incident's"
+    ),
+    instant("gathering_until", comment="nobody is paged before: others may make it an incident"),
+    CheckConstraint("incident_id IS NULL OR priority > 0", name="life_critical_stands_alone"),
     CheckConstraint("(closed_at IS NOT NULL) = (state IN ('resolved', 'cancelled'))", name="closed_has_its_time"),
     CheckConstraint("(state = 'resolved') = (outcome IS NOT NULL)", name="resolved_has_its_outcome"),
     Index("uq_alarm_open_merge_key", "merge_key", unique=True, postgresql_where=text("closed_at IS NULL")),
+    Index("ix_alarm_incident_id", "incident_id", postgresql_where=text("incident_id IS NOT NULL")),
+    Index("ix_alarm_gathering", "gathering_until", postgresql_where=text("gathering_until IS NOT NULL")),
     Index("ix_alarm_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
 )

@@ -37,7 +37,8 @@ _LOCK_DEADLINES = text("SELECT FROM deadline WHERE alarm_id = ANY(:ids) ORDER BY
 _ALARMS = """
     SELECT id, kind, priority, state, area_code, station_id, home_id, resident_id, raised_at, policy, version, step,
            next_step_at, exhausted, acknowledged_by, acknowledged_at, acknowledgement_expires_at, repeats,
-           last_repeat_at, suspicion, presses, urged_at, devices, outcome, note, closed_at, closed_by
+           last_repeat_at, suspicion, presses, urged_at, devices, outcome, note, closed_at, closed_by,
+           incident_id, gathering_until
     FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_ALARMS = text(_ALARMS)
@@ -56,7 +57,8 @@ _SAVE_ALARM = text("""
         repeats = :repeats, last_repeat_at = :last_repeat_at,
         suspicion = CAST(:suspicion AS jsonb), presses = CAST(:presses AS jsonb), urged_at = :urged_at,
         devices = CAST(:devices AS jsonb), outcome = :outcome, note = :note,
-        closed_at = :closed_at, closed_by = :closed_by
+        closed_at = :closed_at, closed_by = :closed_by, incident_id = :incident_id,
+        gathering_until = :gathering_until
     WHERE id = :id
 """)
 
@@ -224,7 +226,8 @@ def _alarm_row(case: Case) -> dict[str, Any]:
         "acknowledgement_expires_at": case.acknowledgement_expires_at, "repeats": case.repeats,
         "last_repeat_at": case.last_repeat_at, "urged_at": case.urged_at,
         **{what: _json(getattr(case, what)) for what in _REMEMBERED}, "outcome": case.outcome, "note": case.note,
-        "closed_at": case.closed_at, "closed_by": case.closed_by,
+        "closed_at": case.closed_at, "closed_by": case.closed_by, "incident_id": case.incident_id,
+        "gathering_until": case.gathering_until,
     }  # fmt: skip
 
 

@@ -120,6 +120,9 @@ class Case:
     closed_state: State | None = None
     closed_at: datetime | None = None
     closed_by: UUID | None = None
+    incident_id: UUID | None = None
+    """The alarm of the incident that it is part of (`alerts.incident`)."""
+    gathering_until: datetime | None = None
     answers: dict[UUID, Answer] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)

@@ -17,6 +17,7 @@ from ingest.fall_watch import movements
 from ingest.inactivity import InactivityHandler
 from ingest.metrics import WatermarkMetrics
 from ingest.offline import OfflineHandler
+from ingest.outage import OutageHandler
 from ingest.silence import LagHandler, arm_watches
 from ingest.waking import WakeHandler
 
@@ -34,6 +35,7 @@ async def run(settings: Settings) -> None:
         "alarm": AlarmHandler(through, lag.handled, movements),
         "inactivity": InactivityHandler(through),
         "offline": OfflineHandler(through),
+        "outage": OutageHandler(through),
         "lag": LagHandler(through),
         "wake": WakeHandler(),
         "detect": DetectHandler(through),

@@ -71,6 +71,14 @@ WORK_ORDER_POLICY = Policy(
     on_scene_s=28_800,
 )
 
+#: Incidents: the desk and the managers know at once, and have to see to many homes.
+INCIDENT_POLICY = Policy(
+    name="incident",
+    steps=(Step(delay_s=0, call=("desk", "manager")),),
+    loop_s=1_800,
+    acknowledged_s=3_600,
+)
+
 #: Alarms about the platform itself: the desk and the managers know at once.
 PLATFORM_POLICY = Policy(
     name="platform",
@@ -133,9 +141,12 @@ async def read_ladders(conn: AsyncConnection, stations: Iterable[UUID]) -> Ladde
 
 
 def ladder_for(ladders: Ladders, station_id: UUID, kind: str, priority: Priority) -> Policy:
-    """The ladder of a new alarm. Alarms about the platform and work orders follow only one that names their kind."""
+    """The ladder of a new alarm. Alarms about the platform, incidents and work orders follow only one that names
+    their kind."""
     if kind == "lag":
         return ladders.get((station_id, kind), PLATFORM_POLICY)
+    if kind == "outage":
+        return ladders.get((station_id, kind), INCIDENT_POLICY)
     if priority is Priority.WORK_ORDER:
         return ladders.get((station_id, kind), WORK_ORDER_POLICY)
     return ladders.get((station_id, kind)) or ladders.get((station_id, None)) or DEFAULT_POLICY

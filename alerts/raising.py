@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts import book, people
 from alerts.alarm import PRIORITY_RANK, Priority, kind_of
 from alerts.case import ENGINE, Actor, Case
+from alerts.incident import GATHERING, OpenIncident, incident_of, join_incident, open_incidents
 from alerts.lifecycle import fell_again, repeat
 from alerts.policy import Ladders, ladder_for, policy_json, read_ladders
 from alerts.suspicion import Suspicion
@@ -46,6 +47,8 @@ class Raise:
     `becomes`: what a press is instead, where the alarm that it would join has been pressed so often (a doorbell).
     `location`: where it happened, for the log of the alarm that it joins.
     `priority`: None for that of its kind.
+    `gathers`: it may be one of many, so nobody is paged for it until that is known, or for as long as such a thing may
+    wait (`alerts.incident`).
     """
 
     kind: str
@@ -65,6 +68,7 @@ class Raise:
     urgency: Urgency | None = None
     becomes: "Raise | None" = None
     location: Mapping[str, float | None] | None = None
+    gathers: bool = False
 
 
 def merge_key(home_id: UUID, resident_id: UUID | None, kind: str, device_id: str | None = None) -> str:
@@ -90,14 +94,14 @@ _OPEN = text("SELECT merge_key, id FROM alarm WHERE merge_key = ANY(:keys) AND c
 # A concurrent raise of the same key wins or waits here; the loser's row is not returned, and he joins.
 _INSERT = text("""
     INSERT INTO alarm (id, version, kind, priority, state, area_code, station_id, home_id, resident_id, gateway_id,
-        device_id, merge_key, raised_at, happened_at, late, next_step_at, policy, why)
+        device_id, merge_key, raised_at, happened_at, late, next_step_at, policy, why, incident_id, gathering_until)
     SELECT * FROM unnest(
         CAST(:id AS uuid[]), CAST(:version AS int[]), CAST(:kind AS text[]), CAST(:priority AS smallint[]),
         CAST(:state AS text[]), CAST(:area_code AS text[]), CAST(:station_id AS uuid[]), CAST(:home_id AS uuid[]),
         CAST(:resident_id AS uuid[]), CAST(:gateway_id AS text[]), CAST(:device_id AS text[]),
         CAST(:merge_key AS text[]), CAST(:raised_at AS timestamptz[]), CAST(:happened_at AS timestamptz[]),
         CAST(:late AS boolean[]), CAST(:next_step_at AS timestamptz[]), CAST(:policy AS jsonb[]),
-        CAST(:why AS jsonb[]))
+        CAST(:why AS jsonb[]), CAST(:incident_id AS uuid[]), CAST(:gathering_until AS timestamptz[]))
     ON CONFLICT (merge_key) WHERE closed_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -184,8 +188,11 @@ async def _open_missing(
     if not first:
         return {}
     ladders = await read_ladders(conn, {signal.place.station_id for signal in first.values()})
+    gathering = [signal.place for signal in first.values() if signal.gathers]
+    stations, homes = {place.station_id for place in gathering}, {place.home_id for place in gathering}
+    incidents = await open_incidents(conn, stations, homes) if gathering else []
     # By key, so that two who raise the same ones at once wait for each other in one order.
-    new = [(open_case(signal, now, ladders), signal) for _, signal in sorted(first.items())]
+    new = [(open_case(signal, now, ladders, incidents), signal) for _, signal in sorted(first.items())]
     inserted = await _insert(conn, new)
     return {signal.merge_key: case for case, signal in new} if len(inserted) == len(new) else None
 
@@ -229,8 +236,8 @@ def join(case: Case, now: datetime, signal: Raise, desk: list[UUID]) -> None:
         press(case, now, signal.actor, signal.presses, signal.urgency)
 
 
-def open_case(signal: Raise, now: datetime, ladders: Ladders) -> Case:
-    """The alarm that this signal opens."""
+def open_case(signal: Raise, now: datetime, ladders: Ladders, incidents: Sequence[OpenIncident] = ()) -> Case:
+    """The alarm that this signal opens. `incidents`: those that are open, for one that gathers."""
     priority = signal.priority or kind_of(signal.kind).priority
     case = Case(
         id=new_id(),
@@ -253,7 +260,19 @@ def open_case(signal: Raise, now: datetime, ladders: Ladders) -> Case:
         "suspected" if case.suspected else "raised", now, signal.actor, device_time=signal.happened_at,
         kind=signal.kind, late=signal.late, note=signal.note,
     )  # fmt: skip
+    if signal.gathers:
+        _gather(case, now, signal, incidents)
     return case
+
+
+def _gather(case: Case, now: datetime, signal: Raise, incidents: Sequence[OpenIncident]) -> None:
+    """Make it part of an incident that is there; or let it wait for others."""
+    there = incident_of(incidents, case.station_id, case.area_code, case.home_id, signal.happened_at)
+    if there is not None:
+        join_incident(case, now, there.id)
+    else:
+        case.gathering_until = now + GATHERING
+        case.next_step_at = max(case.next_step_at or now, case.gathering_until)
 
 
 async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[UUID]:
@@ -277,6 +296,8 @@ async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[U
         "late": [signal.late for _, signal in new],
         "next_step_at": [case.next_step_at for case, _ in new],
         "policy": [policy_json(case.policy) for case, _ in new],
+        "incident_id": [case.incident_id for case, _ in new],
+        "gathering_until": [case.gathering_until for case, _ in new],
         "why": [msgspec.json.encode(signal.why).decode() for _, signal in new],
     }
     return set((await conn.execute(_INSERT, columns)).scalars())

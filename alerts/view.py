@@ -98,7 +98,7 @@ _ALARM = f"""
             'last_repeat_at', {utc("a.last_repeat_at")}, 'urged_at', {utc("a.urged_at")}, 'devices', a.devices,
             'suspicion', CASE WHEN a.state = 'suspected' THEN a.suspicion END, 'why', a.why,
             'outcome', a.outcome, 'note', a.note,
-            'closed_at', {utc("a.closed_at")}, 'server_time', clock.now
+            'closed_at', {utc("a.closed_at")}, 'incident', a.incident_id, 'server_time', clock.now
         )::text AS body
     FROM page a
     CROSS JOIN clock
@@ -136,6 +136,10 @@ _CLOSED = _alarms(
 )
 
 
+# The members of an incident, in the order of their ids, which is that of time.
+_MEMBERS = _alarms(_WITH_DEADLINE, "a.incident_id = :incident AND (NOT :resumed OR a.id > :id)", "a.id")
+
+
 async def read_views(conn: AsyncConnection, ids: Iterable[UUID]) -> list[AlarmView]:
     """The alarms of `ids` that the caller may see, by id."""
     return [_view(row) for row in await conn.execute(_BY_ID, {"ids": list(ids), "limit": None})]
@@ -169,6 +173,17 @@ async def list_alarms(
     more = len(rows) > limit
     rows = rows[:limit]
     return AlarmPage(tuple(_view(row) for row in rows), _Cursor.after(rows[-1], state) if more else None)
+
+
+async def list_members(
+    conn: AsyncConnection, incident_id: UUID, limit: int, after: UUID | None = None
+) -> tuple[list[AlarmView], UUID | None]:
+    """The alarms of an incident, open and closed, in the order in which they were raised; and after which one the next
+    page begins (None: there is none)."""
+    asked = {"incident": incident_id, "resumed": after is not None, "id": after, "limit": limit + 1}
+    rows = (await conn.execute(_MEMBERS, asked)).all()
+    views = [_view(row) for row in rows[:limit]]
+    return views, views[-1].id if len(rows) > limit else None
 
 
 def _view(row: Row[Any]) -> AlarmView:

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.by_hand import raise_by_hand
 from alerts.moves import AlarmUnknown
-from alerts.view import PAGE, AlarmView, list_alarms, read_views, utc
+from alerts.view import PAGE, AlarmView, list_alarms, list_members, read_views, utc
 from api import example, shapes
 from api.body import CallByHand
 from api.document import answers
@@ -78,6 +78,29 @@ async def list_(
 )
 async def read(call: Caller, alarm_id: AlarmId) -> Response:
     return Response((await the_alarm(call.conn, alarm_id)).json, media_type="application/json")
+
+
+@router.get(
+    "/{alarm_id}/members",
+    operation_id="listMembers",
+    summary="List the alarms of an incident",
+    description=(
+        "Every home of an incident (`kind` `outage`) has an alarm of its own. Open and closed, in the order in which "
+        "they were raised. Take `next` as `cursor` for the page after this one."
+    ),
+    response_model=shapes.AlarmPage,
+    response_class=JSONResponse,
+    responses=answers(401, 404, 422, ok={200: ("A page of alarms.", "application/json", example.PAGE)}),
+)
+async def members(
+    call: Caller,
+    alarm_id: AlarmId,
+    limit: Annotated[int, Query(ge=1, le=PAGE)] = 100,
+    cursor: Annotated[UUID | None, Query(description="the last alarm of the page before")] = None,
+) -> Response:
+    await the_alarm(call.conn, alarm_id)
+    alarms, following = await list_members(call.conn, alarm_id, limit, cursor)
+    return json_page([alarm.json for alarm in alarms], None if following is None else str(following))
 
 
 @router.get(

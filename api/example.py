@@ -48,6 +48,7 @@ ALARM: dict[str, Any] = {
     "outcome": None,
     "note": None,
     "closed_at": None,
+    "incident": None,
     "server_time": "2026-11-22T04:00:43.020Z",
 }
 

@@ -128,6 +128,9 @@ class Alarm(_Shape):
     outcome: Outcome | None
     note: str | None
     closed_at: datetime | None
+    incident: UUID | None = Field(
+        description="the alarm of the incident that it is part of: whom that pages, this does not"
+    )
     server_time: datetime = Field(description="the server's clock when this was read: count down against it")
 
 

@@ -12,7 +12,8 @@ from carebed.database import metadata
 _TABLE_MODULES = (
     "carebed.clock", "carebed.deadline", "carebed.heartbeat",
     "registry.area", "registry.station", "registry.home", "registry.gateway", "registry.staff", "registry.absence",
-    "alerts.alarm", "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.notification",
+    "alerts.alarm", "alerts.incident",
+    "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.notification",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
     "ingest.lease", "ingest.learning", "ingest.memory", "ingest.waking", "ingest.parameters",
     "visits.visit", "api.idempotency",

@@ -118,6 +118,7 @@ class Verdicts:
         return Raise(
             finding.kind, place, key, min(finding.happened_at, self.now), why, late=self.now - found.at > LATE,
             gateway_id=None if device is None else device.gateway_id, device_id=finding.device_id, counts_again=False,
+            gathers=kind_of(finding.kind).gathers,
         )  # fmt: skip
 
 

@@ -189,8 +189,10 @@ async def _read_power(conn: AsyncConnection, silent: Iterable[Row[Any]]) -> dict
 
 def _raise(row: Deadline, device: Row[Any], now: datetime, without_power_at: datetime | None) -> Raise:
     place = Place(device.station_id, device.area_code, device.home_id, device.resident_id)
+    is_home = device.subject == device.gateway_id and device.home_id is not None
     zone, paired_at = ZoneInfo(device.time_zone), _paired_at(row, device)
-    if _never_heard(device, paired_at):
+    never_heard = _never_heard(device, paired_at)
+    if never_heard:
         happened_at = paired_at
         reason = why_never_heard(device.subject, zone, paired_at, now, device.first_sign_s or FIRST_SIGN_S)
     else:
@@ -201,5 +203,5 @@ def _raise(row: Deadline, device: Row[Any], now: datetime, without_power_at: dat
         )  # fmt: skip
     return Raise(
         "offline", place, _key(device), happened_at, reason, gateway_id=device.gateway_id, device_id=device.subject,
-        counts_again=False,
+        counts_again=False, gathers=is_home and not never_heard,
     )  # fmt: skip

@@ -70,14 +70,16 @@ class LagHandler:
 
 
 async def arm_watches(database: Database) -> None:
-    """Arm what must always be armed once and stay: the watch over the pipeline, and the look who was woken
-    (`ingest.waking`). A named task of the alerts process. A database that is away is waited for: to
-    end the process would keep escalation waiting longer than the database does."""
+    """Arm what must always be armed once and stay: the watch over the pipeline, the look who was woken
+    (`ingest.waking`), and the look for outages that are one incident (`ingest.outage`). A named task of the alerts
+    process. A database that is away is waited for: to end the process would keep escalation waiting longer than the
+    database does."""
     while True:
         try:
             async with database.transaction() as conn:
                 now = await clock_now(conn)
-                await arm(conn, [Arm("lag", "", now, data={"since": now.isoformat()}), Arm("wake", "", now)], wake=True)
+                lag = Arm("lag", "", now, data={"since": now.isoformat()})
+                await arm(conn, [lag, Arm("wake", "", now), Arm("outage", "", now)], wake=True)
         except (SQLAlchemyError, LostConnection, OSError) as error:
             log.warning("watches_not_armed", error=type(error).__name__)
             await asyncio.sleep(_ARM_AGAIN_S)

@@ -46,6 +46,24 @@ async def test_what_is_over_comes_newest_first(service: Service) -> None:
     assert other.status_code == 422, "a cursor belongs to its list"
 
 
+async def test_an_incident_lists_the_alarm_of_every_home_open_and_closed(service: Service) -> None:
+    incident = await service.raised(kind="leak")
+    service.sql(_MORE, service.home())
+    service.sql("UPDATE alarm SET incident_id = %s WHERE priority > 0 AND id <> %s", incident, incident)
+    operator = await service.person("operator")
+    seen: list[str] = []
+    cursor: str | None = None
+    while not seen or cursor is not None:
+        more = {} if cursor is None else {"cursor": cursor}
+        page = (await operator.get(f"/alarms/{incident}/members", limit=23, **more)).json()
+        assert all(item["incident"] == incident for item in page["items"])
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+    assert len(seen) == len(set(seen)) == 160
+    assert {item["state"] for item in page["items"]} == {"raised", "resolved"}
+    assert (await operator.get(f"/alarms/{seen[0]}/members")).json() == {"items": [], "next": None}
+
+
 async def test_an_alarms_events_come_page_by_page(service: Service) -> None:
     alarm = await service.raised()
     operator = await service.person("operator")

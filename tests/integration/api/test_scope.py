@@ -74,6 +74,7 @@ async def _reads_events(ground: Ground, person: Person) -> None:
     for alarm in (ground.ours, ground.theirs):
         expected = 200 if alarm in ground.visible_to(person.login) else 404
         assert (await person.get(f"/alarms/{alarm}/events")).status_code == expected
+        assert (await person.get(f"/alarms/{alarm}/members")).status_code == expected
 
 
 async def _follows(ground: Ground, person: Person) -> None:

@@ -32,6 +32,8 @@ export interface Alarm {
   outcome: Outcome | null;
   note: string | null;
   closed_at: string | null;
+  /** The alarm of the incident that it is part of. */
+  incident: string | null;
   /** The database's clock when this object was read. */
   server_time: string;
 }

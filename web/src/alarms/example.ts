@@ -30,6 +30,7 @@ export function exampleAlarm(change: Partial<Alarm> = {}): Alarm {
     outcome: null,
     note: null,
     closed_at: null,
+    incident: null,
     server_time: "2026-11-22T04:00:00Z",
     ...change,
   };

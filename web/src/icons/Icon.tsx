@@ -59,6 +59,7 @@ const OF_KIND: Record<string, IconName> = {
   check_in: "check",
   battery: "battery",
   mains: "battery",
+  outage: "offline",
   power_cut: "battery",
 };
 
