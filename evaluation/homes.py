@@ -109,6 +109,7 @@ def measure(options: Options) -> Figures:
     chosen, left_out = leave_one_home_out(bench)
     if left_out is not None:
         scores["ours_leave_one_home_out"] = left_out
+        scores["best_fixed_for_leave_one_home_out"] = bench.best_fixed(len(left_out.false))[1]
     _print(bench, scores, shortest, chosen)
     figures = {name: score.figures() for name, score in scores.items()}
     figures["best_fixed"]["span_h"] = shortest / timedelta(hours=1)
@@ -169,11 +170,11 @@ def _print(
         line(f"  chosen without {name}: buffer {buffer:g} and {buffer_s / 60:g} min")
     names = [trial.recorded.name for trial in bench.trials]
     line(
-        f"\n  {'':<26} {'median':>7} {'90 %':>7} {'missed':>7} {'false':>6} {'in absence':>10}   median, false by home"
+        f"\n  {'':<33} {'median':>7} {'90 %':>7} {'missed':>7} {'false':>6} {'in absence':>10}   median, false by home"
     )
     for name, score in scores.items():
         of_homes = [score.of_home(one) for one in names]
         by_home = "  ".join(f"{one.median_h:5.2f} {len(one.false):2}" for one in of_homes if one.delays)
         figures = score.figures()
-        line(f"  {name:<26} {score.median_h:5.2f} h {figures['p90_delay_h']:5.2f} h {score.missed:>7}"
+        line(f"  {name:<33} {score.median_h:5.2f} h {figures['p90_delay_h']:5.2f} h {score.missed:>7}"
              f" {len(score.false):>6} {score.in_absence:>10}   {by_home}")  # fmt: skip
