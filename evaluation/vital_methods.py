@@ -127,6 +127,7 @@ class Trials:
     def __init__(self, patients: Iterable[Patient]) -> None:
         self.patients = {one.name: one for one in patients}
         self._rows: dict[tuple[str, Ends, Personal], Row] = {}
+        self._fits: dict[tuple[tuple[str, ...], str, Personal, float], Ends] = {}
 
     def row(self, group: str, ends: Ends, personal: Personal) -> "Row":
         """Of everybody."""
@@ -136,9 +137,18 @@ class Trials:
         return self._rows[key]
 
     def fit(self, names: Sequence[str], group: str, personal: Personal, weight: float) -> Ends:
-        """The best ends for these people: each in turn the best while the others stay, until none changes. A tie goes
-        to the wider range."""
-        ends = {end: CHOICES[end][0] for vital in GROUPS[group][0] for end in (f"{vital}_low", f"{vital}_high")}
+        """The best ends for these people: each in turn the best while the others stay, until none changes; begun with
+        no limits, or, where something personal is on, with the best ones without it. A tie keeps what was before."""
+        key = tuple(names), group, personal, weight
+        if key not in self._fits:
+            opens = {end: CHOICES[end][0] for vital in GROUPS[group][0] for end in (f"{vital}_low", f"{vital}_high")}
+            begun = opens if personal == NOTHING else dict(self.fit(names, group, NOTHING, weight))
+            self._fits[key] = self._climb(names, group, personal, weight, begun)
+        return self._fits[key]
+
+    def _climb(
+        self, names: Sequence[str], group: str, personal: Personal, weight: float, ends: dict[str, float]
+    ) -> Ends:
         best = self.row(group, tuple(ends.items()), personal).score(names, weight)
         changed = True
         while changed:

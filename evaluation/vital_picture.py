@@ -40,11 +40,11 @@ def draw(curves: Mapping[str, Sequence[Point]], ceiling: float) -> str:
     fitted = [point for name, points in curves.items() if not name.startswith("published") for point in points]
     falses, recalls = [one[0] for one in fitted], [one[1] for one in fitted]
     near = _Panel(
-        _WIDTH, "fitted methods, closer", (min(falses) * 0.9, max(falses) * 1.1),
+        _WIDTH, "fitted methods, closer, by weight of a false alert", (min(falses) * 0.9, max(falses) * 1.1),
         (math.floor(min(recalls)) - 1, math.ceil(max(*recalls, ceiling)) + 1), _ticks(min(falses), max(falses)),
         range(math.floor(min(recalls)) - 1, math.ceil(max(*recalls, ceiling)) + 2),
     )  # fmt: skip
-    whole = _Panel(0, "all methods", (0.3, 12), (0, 100), (0.5, 1, 2, 5, 10), range(0, 101, 20))
+    whole = _Panel(0, "all methods", (0.25, 20), (0, 100), (0.5, 1, 2, 5, 10), range(0, 101, 20))
     body = [part for panel in (whole, near) for part in _panel(panel, curves, ceiling)]
     for number, (name, colour) in enumerate(_COLOURS.items()):
         body.append(_dot(70 + 190 * number, _HEIGHT - 8, colour) + _text(80 + 190 * number, _HEIGHT - 4, name, "start"))
@@ -67,11 +67,22 @@ def _panel(panel: _Panel, curves: Mapping[str, Sequence[Point]], ceiling: float)
         parts.append(_line(left, panel.y(ceiling), right, panel.y(ceiling), "#888888", dashed=True))
         parts.append(_text(right, panel.y(ceiling) - 4, "labels with a reading at all", "end"))
     for name, points in curves.items():
-        shown = [point for point in points if panel.holds(point)]
+        shown = _together([point for point in points if panel.holds(point)])
         parts += [_dot(panel.x(false), panel.y(recall), _COLOURS[name], what) for false, recall, what in shown]
         if panel.left or name.startswith("published"):
-            parts += [_text(panel.x(one[0]) + 7, panel.y(one[1]) + 4, one[2], "start") for one in shown]
+            parts += [
+                _text(panel.x(one[0]), panel.y(one[1]) + (18 if number % 2 else -10), one[2], "middle")
+                for number, one in enumerate(shown)
+            ]
     return parts
+
+
+def _together(points: Sequence[Point]) -> list[Point]:
+    """From left to right; those that lie on one another are one, with all their names."""
+    places: dict[tuple[float, float], list[str]] = {}
+    for false, recall, what in sorted(points):
+        places.setdefault((false, recall), []).append(what)
+    return [(false, recall, ", ".join(names)) for (false, recall), names in places.items()]
 
 
 def _ticks(low: float, high: float) -> list[float]:

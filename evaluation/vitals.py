@@ -91,8 +91,8 @@ def _picture(
     ceiling = 100 * sum(one["with_reading"] for one in there.values()) / labels
     curves = {
         "published fixed ranges": [point(methods[name], name) for name in PUBLISHED],
-        "fitted fixed ranges": [point(one, f"weight {weight:g}") for weight, one in curve["fixed"].items()],
-        "ours": [point(one, f"weight {weight:g}") for weight, one in curve["ours"].items()],
+        "fitted fixed ranges": [point(one, f"{weight:g}") for weight, one in curve["fixed"].items()],
+        "ours": [point(one, f"{weight:g}") for weight, one in curve["ours"].items()],
     }
     return draw(curves, ceiling)
 
