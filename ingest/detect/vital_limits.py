@@ -50,17 +50,17 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     systolic_high: Annotated[float, bounded(_PRESSURE, 120, 250, "stage 2 from 160, NICE NG136; TIHM")] = 159
     systolic_material: Annotated[float, bounded(_PRESSURE, 15, 100, "four times what people scatter by in TIHM")] = 45
     systolic_widen: Annotated[float, bounded(_PRESSURE, 0, 40, _OWN)] = 0
-    systolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "ISO 81060-2: the display may err by 3")] = 3
+    systolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "IEC 80601-2-30: a cuff may err by 3")] = 3
     diastolic_low: Annotated[float, bounded(_PRESSURE, 30, 80, "TIHM: confirmed below 55")] = 55
     diastolic_high: Annotated[float, bounded(_PRESSURE, 80, 150, "stage 2 from 100, NICE NG136; TIHM")] = 99
     diastolic_material: Annotated[float, bounded(_PRESSURE, 10, 60, "four times what people scatter by in TIHM")] = 30
     diastolic_widen: Annotated[float, bounded(_PRESSURE, 0, 20, _OWN)] = 0
-    diastolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "ISO 81060-2: the display may err by 3")] = 3
+    diastolic_error: Annotated[float, bounded(_PRESSURE, 0, 15, "IEC 80601-2-30: a cuff may err by 3")] = 3
     temperature_low: Annotated[float, bounded(_DEGREE, 32, 36.5, "hypothermia: below 35; ear thermometers err")] = 34.5
     temperature_high: Annotated[float, bounded(_DEGREE, 37, 41, f"{_NEWS2}: points from 38.1")] = 38.0
     temperature_material: Annotated[float, bounded(_DEGREE, 0.5, 5, "ten times what people scatter by in TIHM")] = 2.5
     temperature_widen: Annotated[float, bounded(_DEGREE, 0, 2, _OWN)] = 0
-    temperature_error: Annotated[float, bounded(_DEGREE, 0, 1, "ISO 80601-2-56: ear thermometers may err by 0.2")] = 0.2
+    temperature_error: Annotated[float, bounded(_DEGREE, 0, 1, "ASTM E1965: ear thermometers may err by 0.2")] = 0.2
     body_water_low: Annotated[float, bounded(_PERCENT, 20, 60, "TIHM: confirmed below 40")] = 40
     body_water_high: Annotated[float, bounded(_PERCENT, 50, 85, "what scales show of anybody healthy, and TIHM")] = 75
     body_water_material: Annotated[float, bounded(_PERCENT, 1, 20, "four times what people scatter by in TIHM")] = 4
@@ -74,7 +74,7 @@ class VitalSignsParameters(Parameters, frozen=True, kw_only=True):
     usual_sds: Annotated[float, bounded("1", 0, 5, "95 % of a person's values, where the range is widened")] = 2.0
     settle_s: Annotated[
         float,
-        bounded("s", 0, 1_209_600, "NICE NG136, 1.2.8: the first day is to be discarded; 0: off"),
+        bounded("s", 0, 1_209_600, "NICE NG136: the first day at home is to be discarded; 0: off"),
     ] = 86_400
     sustain_s: Annotated[
         float, bounded("s", 30, 7200, "movement spoils minutes of a band's values; what lasts ten is the person's")

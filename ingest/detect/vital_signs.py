@@ -5,7 +5,7 @@ the range that holds for this person; the alarm belongs to the span from the fir
 
 **The range** is the general one of the parameters (`vital_limits`), narrowed and widened by the person's own baseline
 (`person_range`). On the first day it is wider by what devices err: people try the device out, and the first
-measurements are to be discarded (NICE NG136, 1.2.8). Where nobody knows whom a device measures, the general range
+measurements are to be discarded (NICE NG136). Where nobody knows whom a device measures, the general range
 holds and nothing is learned.
 
 **What is judged** (`vital_course`). A stream (bands, beds, radars) must be outside for `sustain_s` without a value

@@ -43,8 +43,8 @@ class Traits(msgspec.Struct, frozen=True):
     zero_is_none: bool = False
 
 
-#: Bounds of the plausible are what the usual devices can show (ISO 80601-2-30, -56 and -61 ask for less); normal is
-#: what NEWS2 gives no points (Royal College of Physicians, 2017), for the diastolic pressure 60 to 90.
+#: Bounds of the plausible are what the usual devices can show; normal is what NEWS2 gives no points (Royal College of
+#: Physicians, 2017), but for blood pressure 111 to 140 above 60 to 90.
 TRAITS: dict[Vital, Traits] = {
     Vital.HEART_RATE: Traits("/min", "/min", "heart rate", "心率", 20, 250, (51, 90), zero_is_none=True),
     Vital.RESPIRATION: Traits("/min", "/min", "respiration rate", "呼吸频率", 3, 60, (12, 20), zero_is_none=True),
