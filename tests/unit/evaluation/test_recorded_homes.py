@@ -3,6 +3,7 @@
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from recorded_fixture import DAYS, START, write_home
@@ -12,6 +13,7 @@ from evaluation.intervals import poisson_interval, resampled_interval, wilson_in
 from evaluation.options import Options
 from evaluation.recorded_home import RecordedHome, read_homes
 from evaluation.stillness_methods import STREET_RULE, fixed, percentile_line
+from evaluation.stillness_picture import draw
 from evaluation.stillness_watch import LineWatch, Still, learned_rhythms, nights, stills_of
 
 RECORDINGS = Path(os.environ.get("CAREBED_RECORDINGS", "../shared/data")) / "homes"
@@ -131,3 +133,9 @@ def test_the_recorded_homes_are_read_with_their_oddities() -> None:
 
 def _doors(home: RecordedHome) -> list[str]:
     return [one.id for one in home.home.devices.values() if one.room is not None]
+
+
+def test_the_picture_has_a_line_for_each_method() -> None:
+    picture = ElementTree.fromstring(draw([("ours", [1.0, 2.0]), ("a < b", [30.0])]))  # noqa: S314  our own
+    ends = [line.get("points", "").split()[-1] for line in picture.iter("{http://www.w3.org/2000/svg}polyline")]
+    assert ends == ["470.0,24.0", "470.0,276.0"]  # all noticed after a day, and nobody
