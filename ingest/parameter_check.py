@@ -72,7 +72,7 @@ def check(detector: Detector[Any, Any], values: Mapping[str, Any], beneath: Sequ
     try:
         msgspec.convert({**resolve(detector, beneath).values, **values}, detector.parameters)
     except (msgspec.ValidationError, TypeError, ValueError) as error:
-        return [Wrong(None, _sentence(error))]
+        return [Wrong(None, sentence_of(error))]
     return []
 
 
@@ -89,10 +89,10 @@ def _check_one(name: str, value: Any, described: Mapping[str, Described], types:
         if number and one.minimum is not None and one.maximum is not None and not one.minimum <= value <= one.maximum:
             unit = "" if one.unit in (None, "1") else f" {one.unit}"
             return Wrong(name, f"Must be from {one.minimum:g} to {one.maximum:g}{unit}")
-        return Wrong(name, _sentence(error))
+        return Wrong(name, sentence_of(error))
     return None
 
 
-def _sentence(error: Exception) -> str:
+def sentence_of(error: Exception) -> str:
     """The reason without the place, which is said beside it."""
     return str(error).split(" - at `$")[0].removesuffix(".")

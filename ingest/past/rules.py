@@ -18,6 +18,7 @@ import msgspec
 
 from carebed.errors import CarebedError
 from ingest.detect.core import Detector, Parameters
+from ingest.parameter_check import check, sentence_of
 
 Rules = dict[str, dict[str, Any]]
 """Detector -> parameter -> value, each within its bounds."""
@@ -46,12 +47,10 @@ def judge_rules(file: "_File", detectors: Sequence[Detector[Any, Any]]) -> Rules
             file.refuse(f"there is no detector {name!r}: choose one of {', '.join(known)}", name)
         if not isinstance(values, Mapping):
             file.refuse(f"{name} needs parameters with values, not {values!r}", name)
-        for key, value in values.items():
-            _judge_value(file, detector, key, value)
-        try:
-            msgspec.convert(dict(values), detector.parameters)
-        except msgspec.ValidationError as error:
-            file.refuse(f"{name}: {_sentence(error)}", name)
+        wrong = next(iter(check(detector, values, ())), None)
+        if wrong is not None:
+            shown = "" if wrong.name is None else f".{wrong.name} = {values.get(wrong.name)!r}"
+            file.refuse(f"{name}{shown}: {wrong.detail}", name, wrong.name)
         rules[name] = dict(values)
     return rules
 
@@ -61,7 +60,7 @@ def overlaid(parameters: Parameters, values: Mapping[str, Any]) -> Parameters:
     try:
         return msgspec.convert({**msgspec.to_builtins(parameters), **values}, type(parameters))
     except msgspec.ValidationError as error:
-        raise ValueError(_sentence(error)) from None
+        raise ValueError(sentence_of(error)) from None
 
 
 class _File:
@@ -112,31 +111,3 @@ def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(word: str) -> NoReturn:
     raise ValueError(f"{word} is no number")
-
-
-def _judge_value(file: _File, detector: Detector[Any, Any], key: str, value: Any) -> None:
-    fields = {one.name: one for one in msgspec.structs.fields(detector.parameters)}
-    if key not in fields:
-        file.refuse(
-            f"{detector.name} has no parameter {key!r}; it has "
-            + ", ".join(f"{name}{_limits(one.type)}" for name, one in fields.items()),
-            str(detector.name), key,
-        )  # fmt: skip
-    try:
-        msgspec.convert(value, fields[key].type)
-    except msgspec.ValidationError as error:
-        file.refuse(
-            f"{detector.name}.{key} = {value!r}: {_sentence(error)}{_limits(fields[key].type)}", str(detector.name), key
-        )
-
-
-def _limits(annotation: Any) -> str:
-    """` (s, 600 to 604800)` of a bounded parameter; nothing of a switch."""
-    for meta in getattr(annotation, "__metadata__", ()):
-        if isinstance(meta, msgspec.Meta) and meta.extra:
-            return f" ({meta.extra.get('unit', '1')}, {meta.ge:g} to {meta.le:g})"
-    return ""
-
-
-def _sentence(error: msgspec.ValidationError) -> str:
-    return str(error).replace("`", "").rstrip(".")

@@ -44,9 +44,9 @@ def test_toml_and_json_say_the_same(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("[inactivty]\n", ["line 1", "no detector 'inactivty'", "inactivity"]),
-        ("[inactivity]\nbufer = 1\n", ["line 2", "no parameter 'bufer'", "buffer (1, 0 to 3)", "pets"]),
-        ("# fixed_s\n[inactivity]\npets = true\nfixed_s = 5\n", ["line 4", "fixed_s = 5", "(s, 600 to 604800)"]),
-        ('[inactivity]\nfixed_s = "long"\n', ["line 2", "Expected int, got str"]),
+        ("[inactivity]\nbufer = 1\n", ["line 2", "inactivity.bufer", "no such parameter", "buffer, buffer_s"]),
+        ("# fixed_s\n[inactivity]\npets = true\nfixed_s = 5\n", ["line 4", "= 5: Must be from 600 to 604800 s"]),
+        ('[inactivity]\nfixed_s = "long"\n', ["line 2", "Expected `int`, got `str`"]),
         ("[inactivity]\nbuffer = nan\n", ["line 2", "buffer = nan"]),
         ("inactivity = 3\n", ["line 1", "needs parameters with values"]),
         ("[inactivity]\nbuffer = \n", ["no TOML", "line 2"]),
