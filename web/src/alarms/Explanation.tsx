@@ -17,7 +17,7 @@ export function Explanation({ alarm, nowMs }: { alarm: Alarm; nowMs: number }) {
     <section className="explanation" aria-label={explain.heading}>
       <h3>{explain.heading}</h3>
       <p>{alarm.why.text[language]}</p>
-      <dl className="facts">
+      <dl className="reasons">
         {rows.map(
           ([name, figures]) =>
             figures.length > 0 && (
