@@ -45,13 +45,15 @@ _LEAVING = timedelta(seconds=60)
 
 
 class DoorParameters(Parameters, frozen=True, kw_only=True):
-    """The night's hours are of the local day (22.5: half past ten)."""
+    """The night's hours are of the local day (22.5: half past ten). `pets`: what an animal sets off as well does not
+    show that somebody is at home."""
 
     enabled: bool = False
     night_begins_h: Annotated[float, bounded("h", 18, 24, _OWN)] = 22.0
     night_ends_h: Annotated[float, bounded("h", 2, 12, _OWN)] = 6.0
     open_min: Annotated[float, bounded("min", 1, 240, "the programme's rule for doors at night")] = 10.0
     left_home: bool = False
+    pets: bool = False
     back_min: Annotated[float, bounded("min", 1, 120, _OWN)] = 10.0
 
 
@@ -85,7 +87,7 @@ class DoorDetector:
 
     def event(self, state: DoorState, event: Event, home: Home, parameters: DoorParameters) -> Step:
         """Doors are remembered as they stand; whoever is noticed is at home."""
-        where, flag = follow(state.where, event, home), as_flag(event.value)
+        where, flag = follow(state.where, event, home, pets=parameters.pets), as_flag(event.value)
         active = where is not state.where and where.active_at == event.at and event.type not in CARRIED
         state = msgspec.structs.replace(state, where=where)
         if event.type == ReadingType.BED and flag is not None:

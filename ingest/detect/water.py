@@ -40,13 +40,15 @@ _REGULAR_FROM_S = 3600.0 * (1 - _REGULAR)
 
 
 class WaterParameters(Parameters, frozen=True, kw_only=True):
-    """Hours of the night are of the local day (22.5: half past ten)."""
+    """Hours of the night are of the local day (22.5: half past ten). `pets`: what an animal sets off as well does not
+    show that somebody is at home."""
 
     enabled: bool = False
     span_h: Annotated[float, bounded("h", 4, 96, _STREET)] = 12.0
     least_l: Annotated[float, bounded("L", 0.1, 1000, _STREET)] = 10.0
     night_begins_h: Annotated[float, bounded("h", 0, 6, _OWN)] = 2.0
     night_ends_h: Annotated[float, bounded("h", 4, 12, _OWN)] = 8.0
+    pets: bool = False
     away_h: Annotated[float, bounded("h", 0, 240, _OWN)] = 48.0
 
     def __post_init__(self) -> None:
@@ -96,7 +98,7 @@ class WaterDetector:
     def event(self, state: WaterState, event: Event, home: Home, parameters: WaterParameters) -> Step:
         """Water is counted; what else happens tells whether anybody is at home."""
         was_out = state.where.left_at is not None
-        state = msgspec.structs.replace(state, where=follow(state.where, event, home))
+        state = msgspec.structs.replace(state, where=follow(state.where, event, home, pets=parameters.pets))
         if was_out and state.where.left_at is None and state.since is not None:
             state = msgspec.structs.replace(state, since=event.at)
         cleared: tuple[Clearing, ...] = ()

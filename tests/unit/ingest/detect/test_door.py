@@ -133,6 +133,14 @@ def test_steps_of_a_band_are_no_sign_that_its_wearer_is_at_home() -> None:
     assert len(home.raised(at(27))) == 1
 
 
+@pytest.mark.parametrize(("pets", "count"), [(True, 1), (False, 0)])
+def test_a_cat_is_nobody_where_the_station_knows_of_it(pets: bool, count: int) -> None:
+    home = _home(left_home=True, pets=pets)
+    _passes(home, 26)
+    home.tell(at(26.1), "pir-living", "motion", True)
+    assert len(home.raised(at(27))) == count
+
+
 @pytest.mark.parametrize("more", [{}, {"left_home": True, "absences": [Absence(at(20), at(40))]}])
 def test_for_others_and_in_an_absence_it_is_not_told(more: dict[str, Any]) -> None:
     home = _home(**more)

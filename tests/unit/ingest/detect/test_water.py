@@ -55,6 +55,18 @@ def test_a_day_out_is_no_emergency_and_neither_is_coming_home() -> None:
     assert home.found(at(31)) == []
 
 
+@pytest.mark.parametrize(("pets", "count"), [(True, 0), (False, 1)])
+def test_a_cat_that_stays_behind_does_not_need_the_tap(pets: bool, count: int) -> None:
+    home = _home(pets=pets)
+    _counts(home, 7, 1000)
+    _counts(home, 8, 1060)
+    for hour, value in ((8.5, True), (8.51, False)):
+        home.tell(at(hour), "door", "door", value)
+    for minute in (0, 3, 5, 8):
+        home.tell(at(11 + minute / 60), "pir-living", "motion", True)
+    assert len(home.raised(at(25))) == count
+
+
 def test_an_entered_absence_and_the_span_after_it_are_left_out() -> None:
     home = _home(absences=[Absence(at(12), at(90))])
     _counts(home, 7, 1000)
