@@ -16,7 +16,9 @@ def why_outage(area: str, zone: ZoneInfo, since: datetime, *, homes: int, mains:
     if mains:
         en += f" {mains} of them say that the mains are gone."
         zh += f"其中 {mains} 户报告市电中断。"
-    return why("outage", en, zh, since=since.isoformat(), homes=homes, mains=mains, expected={"fewer_than": least})
+    return why(
+        "outage", en, zh, since=since.isoformat(), area=area, homes=homes, mains=mains, expected={"fewer_than": least}
+    )
 
 
 def why_over(zone: ZoneInfo, at: datetime) -> dict[str, Any]:
