@@ -46,7 +46,9 @@ async def test_the_desk_reads_what_was_expected_what_was_seen_and_which_events_l
     await desk.choose(desk.alarm(alarm["id"]))
     why = desk.details.locator(".explanation")
     await expect(why).to_contain_text("Out of bed at night since 11-22 02:10")
-    await expect(why.locator(".reasons")).to_have_text("SinceNov 22 02:10:00Expectedwithin 30 min", use_inner_text=False)
+    await expect(why.locator(".reasons")).to_have_text(
+        "SinceNov 22 02:10:00Expectedwithin 30 min", use_inner_text=False
+    )
     await expect(why.locator("li").first).to_be_hidden()
     await why.locator("summary").click()
     await expect(why.locator("summary")).to_have_text("What led to it: 2 events")
