@@ -17,10 +17,19 @@ _REASONS = {
 
 
 def why_outside(exceeded: Sequence[Exceeded], zone: ZoneInfo) -> dict[str, Any]:
-    """One or more vital signs of a person left their ranges."""
+    """One or more vital signs of a person left their ranges. `expected`, `observed`: of the first; `vitals`: of all."""
     english = " ".join(_outside_en(one, zone) for one in exceeded)
     chinese = "".join(_outside_zh(one, zone) for one in exceeded)
-    return why("vital_signs", english, chinese, vitals=[_figures(one) for one in exceeded])
+    first = exceeded[0]
+    return why(
+        "vital_signs",
+        english,
+        chinese,
+        since=min(one.spell.since for one in exceeded).isoformat(),
+        expected={"lowest": _rounded(first.span.low), "highest": _rounded(first.span.high), "usual": _usual(first)},
+        observed={"value": first.measured.value, "count": first.spell.count},
+        vitals=[_figures(one) for one in exceeded],
+    )
 
 
 def why_inside(back: Sequence[Exceeded]) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def _figures(one: Exceeded) -> dict[str, Any]:
         "low": _rounded(one.span.low),
         "high": _rounded(one.span.high),
         "personal": one.span.personal,
-        "usual": None if one.known is None else _rounded(one.known.median),
+        "usual": _usual(one),
         "since": one.spell.since.isoformat(),
         "values": one.spell.count,
     }
@@ -109,6 +118,10 @@ def _range_zh(one: Exceeded) -> str:
     if low is None or high is None:
         return f"不高于 {_number(high)}" if high is not None else f"不低于 {_number(low)}"
     return f" {_number(low)} 至 {_number(high)}"
+
+
+def _usual(one: Exceeded) -> float | None:
+    return None if one.known is None else _rounded(one.known.median)
 
 
 def _rounded(value: float | None) -> float | None:

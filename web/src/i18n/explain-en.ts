@@ -28,6 +28,9 @@ export const explainEn = {
     span_h: "in",
     least: "change below",
     most: "at most",
+    lowest: "at least",
+    highest: "at most",
+    usual: "usually",
   } as Record<string, string>,
   seenFigures: {
     hours: "for",

@@ -29,6 +29,9 @@ export const explainZh: typeof explainEn = {
     span_h: "时段",
     least: "变化低于",
     most: "不超过",
+    lowest: "不低于",
+    highest: "不高于",
+    usual: "通常为",
   },
   seenFigures: {
     hours: "已持续",

@@ -18,6 +18,9 @@ def test_oxygen_that_stays_low_calls_somebody_and_says_what_was_expected() -> No
     assert finding.happened_at == at(3) + 2 * MINUTE
     (figures,) = finding.why["vitals"]
     assert (figures["vital"], figures["value"], figures["low"], figures["values"]) == ("spo2", 88, 92, 11)
+    assert finding.why["since"] == finding.happened_at.isoformat()
+    assert finding.why["expected"] == {"lowest": 92, "highest": None, "usual": None}
+    assert finding.why["observed"] == {"value": 88, "count": 11}
     assert "Oxygen saturation is 88 %: at least 92 expected; since 11-22 03:02, 11 values in a row." in str(finding.why)
     assert "血氧饱和度为 88 %：预期不低于 92；自 11-22 03:02 起，连续 11 次。" in str(finding.why)
     assert [one.message_id for one in finding.evidence] == ["m-2", "m-12"]
