@@ -15,6 +15,7 @@ from test_silence_judged import SETTLED
 from alerts import book
 from alerts.firing import AlarmHandler
 from alerts.incident import GATHERING, MEMBER_WAITS
+from alerts.policy import WORK_ORDER_POLICY, policy_json
 from alerts.raising import Place, Raise, raise_alarms
 from carebed.clock import now as clock_now
 from ingest.offline import OfflineHandler
@@ -240,11 +241,17 @@ async def _gather_many(pipeline: Pipeline, count: int) -> None:
                 INSERT INTO alarm (id, kind, priority, state, area_code, station_id, home_id, merge_key, raised_at,
                     happened_at, policy, why, next_step_at, gathering_until)
                 SELECT gen_random_uuid(), 'offline', 2, 'raised', :area, :station, id, 'gone:' || id,
-                    carebed_now() - interval '20 s', carebed_now() - interval '2 minutes', '{}', '{}',
+                    carebed_now() - interval '20 s', carebed_now() - interval '2 minutes', CAST(:policy AS jsonb), '{}',
                     carebed_now() + CAST(:gathering AS interval), carebed_now() + CAST(:gathering AS interval)
                 FROM homes RETURNING id, next_step_at
             )
             INSERT INTO deadline (kind, subject, alarm_id, due_at) SELECT 'alarm', id::text, id, next_step_at FROM alarms
             """),  # noqa: E501
-            {"area": AREA, "station": STATION, "count": count, "gathering": timedelta(0) + GATHERING},
+            {
+                "area": AREA,
+                "station": STATION,
+                "count": count,
+                "gathering": GATHERING,
+                "policy": policy_json(WORK_ORDER_POLICY),
+            },
         )
