@@ -93,8 +93,6 @@ class Engine:
         self._process = process
         self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
         self._cycled_at: dict[bool, float] = {}
-        self._crowded: set[tuple[str, bool]] = set()
-        """Kinds (and classes) of which the last batch was full."""
         for kind in self._handlers:
             FAILED.labels(kind)  # 0 from the start, or the first failure would be no increase
 
@@ -154,26 +152,19 @@ class Engine:
         return len(again)
 
     async def cycle(self, *, life_critical: bool) -> int:
-        """Claim and handle one batch of every kind that has something due, all kinds at once, and two of those that had
-        a full one before; how many rows the largest batch had. While the database works for one batch, the processor is
-        free for another."""
+        """Claim and handle one batch of every kind that has something due, all kinds at once; how many rows the largest
+        batch had. While the database works for one kind, the processor is free for another."""
         async with self._database.transaction() as conn:
             due = await conn.execute(_DUE_KINDS, {"kinds": list(self._handlers), "life_critical": life_critical})
             kinds = list(due.scalars())
             await beat(conn, f"{self._process}-{_class(life_critical)}")
         for kind in self._handlers.keys() - kinds:
             OVERDUE.labels(kind, _class(life_critical)).set(0)
-        at_once = [kind for kind in kinds for _ in range(2 if (kind, life_critical) in self._crowded else 1)]
-        batches = [self._batch(kind, life_critical=life_critical) for kind in at_once]
-        ended = await asyncio.gather(*batches, return_exceptions=True)
+        batches = [self._batch(kind, life_critical=life_critical) for kind in kinds]
         largest = 0
-        for kind, claimed in zip(at_once, ended, strict=True):
+        for claimed in await asyncio.gather(*batches, return_exceptions=True):
             if isinstance(claimed, BaseException):
                 raise claimed
-            if claimed == _BATCH:
-                self._crowded.add((kind, life_critical))
-            else:
-                self._crowded.discard((kind, life_critical))
             largest = max(largest, claimed)
         return largest
 

@@ -5,7 +5,6 @@ memory, alarms and the next deadline change in one transaction. A batch of homes
 statements; in between everything is pure (`ingest.detect.fold`).
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +18,7 @@ from alerts import book
 from alerts.book import LIVE_ONLY
 from carebed.deadline import Deadline, end, rearm
 from carebed.logs import get_logger
+from carebed.turns import in_turns
 from ingest.detect.catalogue import folded_detectors
 from ingest.detect.core import Detector, Parameters
 from ingest.detect.fold import Found, Memory, look, next_due
@@ -39,8 +39,6 @@ _AT_LEAST = timedelta(hours=6)
 _KNOWN_AFTER = timedelta(seconds=2)
 #: Waiting to know more of a home: pauses grow from the first to the last.
 _WAIT_FIRST, _WAIT_LONGEST = timedelta(seconds=1), SETTLE
-#: So many homes are judged before whoever else has something to do in this process gets the processor.
-_HOMES_AT_A_TIME = 25
 
 
 class Looked(msgspec.Struct):
@@ -78,15 +76,13 @@ class DetectHandler:
         verdicts = Verdicts(now)
         changed: dict[UUID, Recollection] = {}
         moves: list[tuple[Deadline, datetime, dict[str, Any] | None]] = []
-        for number, (home_id, household) in enumerate(homes.items()):
+        async for home_id, household in in_turns(homes.items()):
             row, before, new = rows[home_id], known[home_id], news[home_id]
             looked = self._look(now, row, household, before.memory, new, parameters.of(household.where))
             verdicts.add(household, looked.found)
             if looked.memory != before.memory or new.events:
                 changed[home_id] = Recollection(looked.memory, new.shown)
             moves.append((row, looked.again_at, {"waits": _waits(row) + 1} if looked.waiting else {}))
-            if number % _HOMES_AT_A_TIME == _HOMES_AT_A_TIME - 1:
-                await asyncio.sleep(0)
         cases = await verdicts.act(conn)
         await remember(conn, changed)
         await rearm(conn, moves)

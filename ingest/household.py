@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.database import psycopg_of, text_array
 from carebed.logs import get_logger
+from carebed.turns import in_turns
 from gateway.topics import shard_of
 from ingest.detect.core import Absence, Device, Home
 from ingest.detect.silence import Link, Pipeline
@@ -97,16 +98,16 @@ async def read_households(conn: AsyncConnection, now: datetime, homes: Iterable[
     learned: dict[UUID, dict[str, Any]] = {}
     for home_id, detector, found in await rows(_LEARNED, wanted):
         learned.setdefault(home_id, {})[detector] = found
-    return {
-        home_id: Household(
+    households: dict[UUID, Household] = {}
+    async for home_id, station_id, area_code, zone, residents in in_turns(await rows(_HOMES, wanted)):
+        households[home_id] = Household(
             Home(home_id, _zone(zone), devices.get(home_id, {}), tuple(residents), tuple(absences.get(home_id, ())),
                  learned.get(home_id, {})),
             Where(home_id, station_id, area_code),
             _pipeline(pipelines, gateways.get(home_id, ())),
             tuple(links[one] for one in gateways.get(home_id, ()) if one in links),
-        )
-        for home_id, station_id, area_code, zone, residents in await rows(_HOMES, wanted)
-    }  # fmt: skip
+        )  # fmt: skip
+    return households
 
 
 def _device(facts: list[Any]) -> Device:

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.columns import label, recorded
 from carebed.database import metadata, psycopg_of, text_array
 from carebed.logs import get_logger
+from carebed.turns import in_turns
 from ingest.detect.core import Detector
 from ingest.detect.fold import Memory, Remembered
 
@@ -109,7 +110,10 @@ async def recall(
     raw = await psycopg_of(conn)
     known = {one.name: one for one in detectors}
     rows = await (await raw.execute(_LOAD, [text_array(map(str, homes))])).fetchall()
-    return {home: Recollection(_read_memory(memory, known), _read_shown(shown)) for home, memory, shown in rows}
+    return {
+        home: Recollection(_read_memory(memory, known), _read_shown(shown))
+        async for home, memory, shown in in_turns(rows)
+    }  # fmt: skip
 
 
 def _read_memory(stored: str, detectors: Mapping[str, Detector[Any, Any]]) -> Memory:

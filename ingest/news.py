@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.database import psycopg_of, text_array
+from carebed.turns import in_turns
 from gateway.lanes import AlarmType
 from ingest.detect.core import Device, Event, Home
 from ingest.memory import Cursor, Shown
@@ -76,7 +77,7 @@ async def read_news(
         cursors = {one: cursor for _, shown in homes.values() for one, cursor in getattr(shown, lane).items()}
         keys = {one: cursors.get(one) or Cursor(now - FIRST_SHOWN) for one in devices}
         lanes.append(await _read(conn, now, statement, keys, kinds, page) if kinds else {})
-    return {home_id: _news(home, shown, lanes, page) for home_id, (home, shown) in homes.items()}
+    return {home_id: _news(home, shown, lanes, page) async for home_id, (home, shown) in in_turns(homes.items())}
 
 
 async def _read(
