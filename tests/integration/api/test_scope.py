@@ -77,6 +77,12 @@ async def _reads_events(ground: Ground, person: Person) -> None:
         assert (await person.get(f"/alarms/{alarm}/members")).status_code == expected
 
 
+async def _lists_members(ground: Ground, person: Person) -> None:
+    for alarm in (ground.ours, ground.theirs):
+        answer = await person.get(f"/alarms/{alarm}/members")
+        assert answer.status_code == (200 if alarm in ground.visible_to(person.login) else 404)
+
+
 async def _follows(ground: Ground, person: Person) -> None:
     async with person.live() as stream:
         event = await stream.next()
@@ -243,6 +249,7 @@ PROBES: dict[str, Probe] = {
     "listAlarms": _lists_alarms,
     "readAlarm": _reads_alarm,
     "readAlarmLoad": _reads_load,
+    "listMembers": _lists_members,
     "listAlarmEvents": _reads_events,
     "raiseAlarm": _raises,
     "followAlarms": _follows,
