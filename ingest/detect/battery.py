@@ -51,7 +51,7 @@ _WAVERS, _WAVERS_V = 5.0, 0.15
 class BatteryParameters(Parameters, frozen=True, kw_only=True):
     """When somebody should bring a battery."""
 
-    enabled: bool = False
+    enabled: bool = True
     low_percent: Annotated[
         float, bounded("%", 1.0, 90.0, "makers of battery sensors warn at 10 to 20 %, weeks before the end")
     ] = 15.0

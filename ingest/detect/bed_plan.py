@@ -41,7 +41,7 @@ class BedParameters(Parameters, frozen=True, kw_only=True):
     """The night's hours are of the local day (22.5: half past ten), its end until the person's mornings are known.
     Switches turn single rules off. `pets`: what an animal sets off as well shows nothing."""
 
-    enabled: bool = False
+    enabled: bool = True
     night_begins_h: Annotated[float, bounded("h", 18, 24, _OWN)] = 23.0
     night_ends_h: Annotated[float, bounded("h", 2, 12, _OWN)] = 5.0
     not_back: bool = True

@@ -29,7 +29,7 @@ _HALF_HOUR_S, _ZONE_TOLERANCE_S = 1800.0, 90.0
 class ClockParameters(Parameters, frozen=True, kw_only=True):
     """When a clock is wrong."""
 
-    enabled: bool = False
+    enabled: bool = True
     bound_s: Annotated[
         float,
         bounded("s", 10.0, 600.0, "a call for help counts as late from 60 s on; links add some seconds of theirs"),

@@ -48,7 +48,7 @@ class DoorParameters(Parameters, frozen=True, kw_only=True):
     """The night's hours are of the local day (22.5: half past ten). `pets`: what an animal sets off as well does not
     show that somebody is at home."""
 
-    enabled: bool = False
+    enabled: bool = True
     night_begins_h: Annotated[float, bounded("h", 18, 24, _OWN)] = 22.0
     night_ends_h: Annotated[float, bounded("h", 2, 12, _OWN)] = 6.0
     open_min: Annotated[float, bounded("min", 1, 240, "the programme's rule for doors at night")] = 10.0

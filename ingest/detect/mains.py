@@ -23,7 +23,7 @@ KIND = "mains"
 class MainsParameters(Parameters, frozen=True, kw_only=True):
     """When the mains are gone in earnest."""
 
-    enabled: bool = False
+    enabled: bool = True
     lasting_s: Annotated[
         float,
         bounded("s", 0.0, 86_400.0, "a line that is switched over, or closes again by itself, is back in seconds"),

@@ -23,7 +23,7 @@ KIND = "tamper"
 class TamperParameters(Parameters, frozen=True, kw_only=True):
     """When an opening is news."""
 
-    enabled: bool = False
+    enabled: bool = True
     settle_s: Annotated[
         float, bounded("s", 0.0, 86_400.0, "an installer closes the last cover well within an hour of pairing")
     ] = 3600.0

@@ -43,7 +43,7 @@ class WaterParameters(Parameters, frozen=True, kw_only=True):
     """Hours of the night are of the local day (22.5: half past ten). `pets`: what an animal sets off as well does not
     show that somebody is at home."""
 
-    enabled: bool = False
+    enabled: bool = True
     span_h: Annotated[float, bounded("h", 4, 96, _STREET)] = 12.0
     least_l: Annotated[float, bounded("L", 0.1, 1000, _STREET)] = 10.0
     night_begins_h: Annotated[float, bounded("h", 0, 6, _OWN)] = 2.0

@@ -36,7 +36,7 @@ class ZoneParameters(Parameters, frozen=True, kw_only=True):
     """`zones`: where the person may be; without any, nothing is judged. `night_from_h`, `night_to_h`: when only zones
     with `by_night` count."""
 
-    enabled: bool = False
+    enabled: bool = True
     zones: Annotated[tuple[Zone, ...], msgspec.Meta(max_length=20)] = ()
     dwell_s: Annotated[
         float,
