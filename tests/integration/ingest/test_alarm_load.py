@@ -103,4 +103,4 @@ def test_what_is_to_be_looked_at_can_be_set() -> None:
     detectors = {str(one.name): one for one in with_parameters()}
     for name, parameters in LOOK_AT.items():
         assert set(parameters) <= set(detectors[name].parameters.__struct_fields__), name
-    assert set(detectors) - set(LOOK_AT) == {"presses", "alarm_load"}
+    assert set(detectors) - set(LOOK_AT) == {"presses", "alarm_load", "outage"}
