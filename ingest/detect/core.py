@@ -24,6 +24,9 @@ import msgspec
 
 from gateway.message import Value
 
+#: Kinds of devices (registry) on the body, also where nobody has entered whose they are.
+WORN = frozenset({"wristband", "watch", "pendant"})
+
 
 class Device(msgspec.Struct, frozen=True):
     """A device of the home. `kind`, `room` (`registry.room.ROOMS`) and `name` as in the registry; `resident_id`: whose

@@ -15,7 +15,7 @@ import msgspec
 from alerts.suspicion import Movement, Suspicion
 from gateway.lanes import AlarmType, ReadingType
 from ingest.detect.call import Call
-from ingest.detect.core import Device, Event, Parameters, as_flag, bounded
+from ingest.detect.core import WORN, Device, Event, Parameters, as_flag, bounded
 
 #: What is looked at. `presence` is not: whoever lies on the floor in front of a radar is present.
 SEEN: frozenset[str] = frozenset(
@@ -25,8 +25,6 @@ SEEN: frozenset[str] = frozenset(
 LOOK_BACK = timedelta(hours=6)
 #: Where doors lead into the house; nobody has said of None.
 _WAYS_IN = frozenset({"entrance", "hall", "other", None})
-#: Devices on the body, also where nobody has entered whose they are.
-_WORN = frozenset({"wristband", "watch", "pendant"})
 
 
 class FallParameters(Parameters, frozen=True):
@@ -53,7 +51,7 @@ class Wearer(msgspec.Struct, frozen=True):
         """Is it this person's own, so that its movement is the wearer's whoever else is there?"""
         if device.resident_id is not None:
             return device.resident_id == self.resident_id
-        return device.kind in _WORN and (device.id == self.device_id or self.alone)
+        return device.kind in WORN and (device.id == self.device_id or self.alone)
 
 
 def suspect(data: Mapping[str, Any], happened_at: datetime, now: datetime, parameters: FallParameters) -> Suspicion:

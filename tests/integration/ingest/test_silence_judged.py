@@ -48,6 +48,22 @@ async def test_a_home_that_goes_still_raises_one_inactivity_alarm(pipeline: Pipe
     assert (await pipeline.row("SELECT due_at > carebed_now() FROM deadline WHERE kind = 'inactivity'"))[0]
 
 
+async def test_a_watch_with_a_line_of_its_own_that_is_off_keeps_nobody_waiting(
+    pipeline: Pipeline, clock: TestClock
+) -> None:
+    """It lies in a drawer, empty. The home's own gateway lives on, and its sensors hear nothing: somebody must look."""
+    home = await pipeline.simple_home(inactivity_s=7200)
+    await pipeline.pair("watch", home, NewDevice("watch-band", "wristband", heartbeat_s=60))
+    await pipeline.sentinels()
+    await _tell_now(pipeline, "motion")
+    await pipeline.reading(pipeline.incoming(message("heartbeat"), "watch", "_", "health"))
+    for minutes in (119, 3, 3):
+        await _later(pipeline, clock, minutes=minutes)
+        await _tell_now(pipeline, "heartbeat", "_", "health")
+    await pipeline.fire("inactivity", InactivityHandler())
+    assert await _kinds(pipeline) == ["inactivity"]
+
+
 @pytest.mark.parametrize("silent_lane", ["alarm", "reading"])
 async def test_silence_is_not_judged_while_one_lane_stands_still(
     pipeline: Pipeline, clock: TestClock, silent_lane: str
