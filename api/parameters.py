@@ -181,7 +181,8 @@ _HOLDS = (
 )
 _REPLACES = (
     "Replaces what was set here for this detector before; what is left out comes from the next wider scope. It holds "
-    "from the next event or due time on; what is switched on is watched within seconds."
+    "from the next event or due time on; what is switched on is watched, and a "
+    "stillness under way is judged by it, within seconds."
 )
 
 

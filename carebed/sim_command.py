@@ -113,12 +113,16 @@ class ReplayReport:
 # The station in whose charge recorded homes are put: the lowest in the tree.
 _STATION = text("SELECT id, area_code FROM station ORDER BY length(area_prefix(area_code)) DESC, id LIMIT 1")
 _HOME = text("SELECT home_id FROM gateway WHERE id = :gateway")
-_NEW_HOME = text("""
-    INSERT INTO home (id, name, area_code, station_id, inactivity_s) VALUES (:id, :name, :area, :station, :inactivity_s)
-""")
+_NEW_HOME = text("INSERT INTO home (id, name, area_code, station_id) VALUES (:id, :name, :area, :station)")
 # A recording has no heartbeats, so nobody judges its gateway's silence.
 _NO_HEARTBEAT = text("UPDATE device SET heartbeat_s = NULL WHERE id = :gateway")
-_SPAN = text("UPDATE home SET inactivity_s = :inactivity_s WHERE id = :home")
+# The home's own span, beside whatever else it has of its own.
+_SPAN = text("""
+    INSERT INTO detector_parameters AS own (id, detector, home_id, "values")
+    VALUES (:id, 'inactivity', :home, jsonb_build_object('fixed_s', CAST(:inactivity_s AS integer)))
+    ON CONFLICT (home_id, station_id, area_code, detector)
+    DO UPDATE SET "values" = own."values" || EXCLUDED."values", set_by = NULL, set_at = carebed_now()
+""")
 # Up to when everything that this gateway published is committed.
 _COMMITTED = text("""
     SELECT stamp FROM watermark
@@ -219,9 +223,8 @@ async def _pair(database: Database, gateway: str, devices: list[Any], inactivity
         home_id = (await conn.execute(_HOME, {"gateway": gateway})).scalar_one_or_none()
         if home_id is None:
             home_id = new_id()
-            values = {"id": home_id, "name": gateway, "area": area, "station": station, "inactivity_s": inactivity_s}
-            await conn.execute(_NEW_HOME, values)
-        await conn.execute(_SPAN, {"home": home_id, "inactivity_s": inactivity_s})
+            await conn.execute(_NEW_HOME, {"id": home_id, "name": gateway, "area": area, "station": station})
+        await conn.execute(_SPAN, {"id": new_id(), "home": home_id, "inactivity_s": inactivity_s})
         password = await pairing.pair_gateway(conn, gateway, home_id=home_id, station_id=station)
         new = [pairing.NewDevice(id=device.device_id, kind=device.kind, name=device.name) for device in devices]
         await pairing.pair_devices(conn, gateway, new)

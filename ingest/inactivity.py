@@ -36,10 +36,9 @@ _LAST_READINGS = 20
 _REACHES_BACK = timedelta(days=1)
 _EVIDENCE = 5
 
-# The newest activity of homes, and their span without a rhythm.
+# The newest activity of homes, where there was any.
 _ACTIVITY = """
-    SELECT home.id, home.inactivity_s, (SELECT max(activity_at) FROM home_state WHERE home_id = home.id)
-    FROM home WHERE home.id = ANY(%s::uuid[])
+    SELECT home_id, max(activity_at) FROM home_state WHERE home_id = ANY(%s::uuid[]) GROUP BY home_id
 """
 
 # The last readings of each device that may show somebody's activity.
@@ -84,20 +83,18 @@ class InactivityHandler:
         rows = {UUID(row.subject): row for row in deadlines}
         homes = await read_households(conn, now, rows)
         raw = await psycopg_of(conn)
-        states = await (await raw.execute(_ACTIVITY, [text_array(map(str, homes))])).fetchall()
-        active = {home_id: (span_s, at) for home_id, span_s, at in states if at is not None}
+        active = dict(await (await raw.execute(_ACTIVITY, [text_array(map(str, homes))])).fetchall())
         await end(conn, [row for home_id, row in rows.items() if home_id not in active])
         parameters = await read_parameters(conn, [DETECTOR], [one.where for one in homes.values()])
         asked: list[_Asked] = []
         moves: list[tuple[Deadline, datetime, dict[str, Any] | None]] = []
-        for home_id, (span_s, activity_at) in active.items():
+        for home_id, activity_at in active.items():
             household, row = homes[home_id], rows[home_id]
             set_to = parameters.of(household.where)[NAME]
             assert isinstance(set_to, InactivityParameters)
             if not set_to.enabled:
                 moves.append((row, now + _SWITCHED_OFF, None))
                 continue
-            set_to = msgspec.structs.replace(set_to, fixed_s=span_s)
             one = _Asked(row, household, set_to, rhythm_in(household.home), activity_at)
             soonest = one.soonest(activity_at)
             if soonest > now and not set_to.pets:

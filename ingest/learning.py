@@ -56,8 +56,7 @@ _REAL = ("emergency", "help_given", "handed_to_120")
 # Homes with activity whose last three o'clock in the morning is not learned yet, the longest unlearned first, a quarter
 # of an hour after it: then its readings are in the hourly figures as well.
 _WAITING = """
-    SELECT home.id, night.at, history.learned_until, history.history,
-        (SELECT inactivity_s FROM home AS itself WHERE itself.id = home.id)
+    SELECT home.id, night.at, history.learned_until, history.history
     FROM home JOIN area ON area.code = home.area_code
     CROSS JOIN LATERAL (SELECT (date_trunc('day', (%s::timestamptz - interval '15 minutes') AT TIME ZONE area.time_zone
         - interval '3 hours') + interval '3 hours') AT TIME ZONE area.time_zone AS at) AS night
@@ -170,13 +169,12 @@ async def _lessons(conn: AsyncConnection, now: datetime, homes: int) -> dict[UUI
     households = await read_households(conn, now, [row[0] for row in waiting])
     parameters = await read_parameters(conn, [DETECTOR], [one.where for one in households.values()])
     found: dict[UUID, _Lesson] = {}
-    for home_id, night, _, stored, span_s in waiting:
+    for home_id, night, _, stored in waiting:
         household = households[home_id]
         set_to = parameters.of(household.where)[NAME]
         assert isinstance(set_to, InactivityParameters)
         history = _history(stored, night)
         until = min(night, history.until + _DAYS_AT_A_TIME)
-        set_to = msgspec.structs.replace(set_to, fixed_s=span_s)
         found[home_id] = _Lesson(household, history, until, night, set_to)
     return found
 

@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.database import Database, psycopg_of, text_array
 from carebed.logs import get_logger
 from gateway.topics import GATEWAY_ITSELF, Topic, shard_of
-from ingest.detect import fall, presses
+from ingest.detect import fall, inactivity, presses
 from ingest.detect.fall import FallParameters
+from ingest.detect.inactivity import InactivityParameters
 from ingest.detect.presses import PressParameters
 from ingest.parameters import Where, read_parameters
 
@@ -39,6 +40,7 @@ class Place(msgspec.Struct, frozen=True, gc=False, eq=False):
     area_code: str
     resident_id: UUID | None
     inactivity_s: int
+    """How long it may be still at most; 12 h, unless something else is set."""
     fall: FallParameters
     presses: PressParameters
 
@@ -92,16 +94,14 @@ _DEVICES = """
 # Homes with their only resident, where there is one only.
 _HOMES = """
     SELECT id::text, station_id::text, area_code,
-        (SELECT max(resident.id::text) FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1),
-        inactivity_s
+        (SELECT max(resident.id::text) FROM resident WHERE resident.home_id = home.id HAVING count(*) = 1)
     FROM home WHERE id = ANY(%s::uuid[])
 """
 
-#: Of a place without a home: nothing is ever judged by it.
-_NO_HOME_INACTIVITY_S = 43_200
-#: What may be set for the calls of a home, and what holds where there is none.
-_CALLS = (fall.DETECTOR, presses.DETECTOR)
-_USUAL = (FallParameters(), PressParameters())
+#: Whose parameters a place has with it, and what holds where there is no home. The triggers of migration 0017 tell of
+#: every change of one of these.
+_REMEMBERED = (inactivity.DETECTOR, fall.DETECTOR, presses.DETECTOR)
+_USUAL = (InactivityParameters().fixed_s, FallParameters(), PressParameters())
 
 
 class Facts:
@@ -205,22 +205,23 @@ async def _look_up(conn: AsyncConnection, facts: Facts, topics: Mapping[str, Top
 
 
 async def _places(conn: AsyncConnection, homes: Sequence[tuple[Any, ...]]) -> dict[str, Place]:
-    """Home (as the database writes it) -> its place, with what is set for its calls."""
+    """Home (as the database writes it) -> its place, with what is set for it."""
     wheres = [Where(UUID(home), UUID(station), area) for home, station, area, *_ in homes]
-    calls = await read_parameters(conn, _CALLS, wheres)
+    parameters = await read_parameters(conn, _REMEMBERED, wheres)
     places: dict[str, Place] = {}
-    for (home, _, _, resident, inactivity_s), where in zip(homes, wheres, strict=True):
-        own = calls.of(where)
+    for (home, _, _, resident), where in zip(homes, wheres, strict=True):
+        own = parameters.of(where)
         places[home] = Place(
             where.home_id, home, where.station_id, where.area_code, None if resident is None else UUID(resident),
-            inactivity_s, cast("FallParameters", own["fall"]), cast("PressParameters", own["presses"]),
+            cast("InactivityParameters", own["inactivity"]).fixed_s,
+            cast("FallParameters", own["fall"]), cast("PressParameters", own["presses"]),
         )  # fmt: skip
     return places
 
 
 def _desk(station_id: str, area_code: str) -> Place:
     """The place of a hosted gateway."""
-    return Place(None, None, UUID(station_id), area_code, None, _NO_HOME_INACTIVITY_S, *_USUAL)
+    return Place(None, None, UUID(station_id), area_code, None, *_USUAL)
 
 
 def _device_id(topic: Topic) -> str:

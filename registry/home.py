@@ -5,9 +5,6 @@ from sqlalchemy import CheckConstraint, Column, Date, Integer, SmallInteger, Tab
 from carebed.columns import label, recorded, refers, uuid_key
 from carebed.database import metadata
 
-#: Twelve hours: the span of the Shanghai street rule on water use (product.md of the design); a home may have its own.
-INACTIVITY_S = 12 * 3600
-
 #: A device that is paired in the morning is installed that day.
 FIRST_SIGN_S = 86_400
 
@@ -25,14 +22,6 @@ home = Table(
     label("address", required=False),
     refers("area_code", "area.code", index=True),
     refers("station_id", "station.id", index=True),
-    Column(
-        "inactivity_s",
-        Integer,
-        CheckConstraint("inactivity_s BETWEEN 600 AND 604800", name="inactivity_s"),
-        nullable=False,
-        server_default=str(INACTIVITY_S),
-        comment="seconds without activity after which an alarm is raised",
-    ),
     Column(
         "transmission_grade",
         SmallInteger,

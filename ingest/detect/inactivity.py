@@ -34,7 +34,7 @@ _TUNED = "chosen on recorded homes, docs/evaluation.md"
 
 
 class InactivityParameters(Parameters, frozen=True, kw_only=True):
-    """`fixed_s` is a home's `inactivity_s` where it runs live."""
+    """`fixed_s`: the limit as long as no rhythm is known, and at most."""
 
     fixed_s: Annotated[int, bounded("s", 600, 604_800, "span of the street rule on water, Shanghai")] = 43_200
     least_s: Annotated[int, bounded("s", 1_800, 43_200, _TUNED)] = 7_200

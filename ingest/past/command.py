@@ -8,18 +8,16 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.clock import now as clock_now
-from carebed.database import Database, psycopg_of, text_array
+from carebed.database import Database
 from carebed.errors import CarebedError
 from ingest.detect.catalogue import detectors as all_detectors
 from ingest.detect.core import Detector, Parameters
-from ingest.detect.inactivity import NAME as INACTIVITY
 from ingest.household import Household, read_households
-from ingest.parameters import Parameterised, read_parameters
+from ingest.parameters import read_parameters
 from ingest.past.comparison import WasRaised, compare
 from ingest.past.events import messages_of, raised_in
 from ingest.past.report import Report, Tally
@@ -41,9 +39,6 @@ _WANTED = text("""
 """)
 
 _ZONE = text("SELECT time_zone FROM area WHERE code ^@ :scope ORDER BY code LIMIT 1")
-
-# What inactivity is judged by where no rhythm is known.
-_SPANS = "SELECT id, inactivity_s FROM home WHERE id = ANY(%s::uuid[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +117,12 @@ class _Past:
             await conn.execute(_ONLY_READ)
             households = await read_households(conn, report.began_at, homes)
             parameters = await read_parameters(conn, self._detectors, [one.where for one in households.values()])
-            raw = await psycopg_of(conn)
-            rows = await raw.execute(_SPANS, [text_array(map(str, homes))])
-            spans: dict[UUID, int] = dict(await rows.fetchall())
             names = [str(one.name) for one in self._detectors]
             raised = await raised_in(conn, homes, names, report.since, report.until)
         for home_id in homes:
             household = households.get(home_id)
             if household is not None:
-                now = _set_now(parameters, household, spans[home_id])
-                for line in await self._one(household, now, raised.get(home_id, []), report):
+                for line in await self._one(household, parameters.of(household.where), raised.get(home_id, []), report):
                     yield line
 
     async def _one(
@@ -175,14 +166,6 @@ def _with(found: Sequence[Would], other: Trial, since: datetime) -> list[Would]:
     """What the changed detectors find, and what the others found."""
     kept = [one for one in found if one.detector not in other.names]
     return sorted(kept + [one for one in other.found if one.at >= since], key=lambda one: one.at)
-
-
-def _set_now(parameters: Parameterised, household: Household, inactivity_s: int) -> dict[str, Parameters]:
-    """As they are resolved today; the span of a home without a rhythm is the home's own."""
-    found = dict(parameters.of(household.where))
-    if INACTIVITY in found:
-        found[INACTIVITY] = msgspec.structs.replace(found[INACTIVITY], fixed_s=inactivity_s)
-    return found
 
 
 def _scope(area: str) -> str:

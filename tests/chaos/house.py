@@ -36,7 +36,8 @@ _PATIENCE_S = 300.0
 #: Short, so that a false alarm about silence would come within the run.
 _SHORT_PATIENCE = """
     UPDATE device SET heartbeat_s = 10, missed_beats = 3 WHERE heartbeat_s IS NOT NULL;
-    UPDATE home SET inactivity_s = 600;
+    INSERT INTO detector_parameters (id, detector, home_id, "values")
+    SELECT gen_random_uuid(), 'inactivity', id, '{"fixed_s": 600}' FROM home;
 """
 
 

@@ -61,7 +61,8 @@ _SILENCES = """
     SELECT alarm.id, alarm.kind, alarm.device_id, alarm.happened_at, alarm.raised_at,
         (SELECT array_agg(device.id) FROM device WHERE device.id = alarm.device_id
             OR device.gateway_id = alarm.device_id OR (alarm.kind = 'inactivity' AND device.home_id = alarm.home_id)),
-        CASE alarm.kind WHEN 'inactivity' THEN (SELECT inactivity_s FROM home WHERE home.id = alarm.home_id)
+        CASE alarm.kind WHEN 'inactivity' THEN (SELECT CAST("values" ->> 'fixed_s' AS integer) FROM detector_parameters
+                WHERE detector = 'inactivity' AND home_id = alarm.home_id)
             ELSE (SELECT heartbeat_s * missed_beats FROM device WHERE device.id = alarm.device_id) END
     FROM alarm WHERE kind IN ('offline', 'inactivity')
 """

@@ -13,6 +13,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.types.json import Jsonb
 from sqlalchemy import CheckConstraint, Connection, create_engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
@@ -21,6 +22,7 @@ from carebed.embedded.postgres import DatabaseUrls
 from carebed.migrate import alembic_config, upgrade
 from carebed.schema import load_schema
 from ingest.detect.fall import FallParameters
+from ingest.detect.inactivity import InactivityParameters
 from tests.conftest import Server
 from tests.house import wait_for
 
@@ -181,22 +183,52 @@ def _limits_during(connection: Connection) -> dict[str, str]:
 
 def test_a_homes_own_cancel_window_becomes_a_parameter_of_falls(empty: DatabaseUrls) -> None:
     """What the home had of its own is kept; those with the usual one have nothing of their own."""
-    engine = create_engine(sqlalchemy_url(empty.owner))
-    with engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "0013")
     own, usual = uuid.uuid4(), uuid.uuid4()
-    with psycopg.connect(empty.owner) as conn:
-        conn.execute("INSERT INTO area (code, name, level) VALUES ('350102001001', 'x', 'community')")
-        conn.execute("INSERT INTO station (id, name, area_code) VALUES (%s, 'x', '350102001001')", [own])
-        for home, seconds in ((own, 45), (usual, 20)):
-            conn.execute(
-                "INSERT INTO home (id, name, area_code, station_id, fall_cancel_s)"
-                " VALUES (%s, 'x', '350102001001', %s, %s)",
-                [home, own, seconds],
-            )
-    with engine.begin() as connection:
-        command.upgrade(alembic_config(connection), "head")
-    engine.dispose()
+    _with_homes(empty, "0013", "fall_cancel_s", {own: 45, usual: 20})
+    upgrade(empty.owner)
     stored = rows(empty.owner, 'SELECT detector, home_id, "values" FROM detector_parameters')
     assert stored == [("fall", own, {"cancel_s": 45})]
     assert msgspec.convert(stored[0][2], FallParameters) == FallParameters(cancel_s=45)
+
+
+def test_a_homes_own_inactivity_span_becomes_a_parameter(empty: DatabaseUrls) -> None:
+    """It joins what the home has of its own; what was set over the API for the home itself holds."""
+    own, usual, pets, both = (uuid.uuid4() for _ in range(4))
+    _with_homes(empty, "0016", "inactivity_s", {own: 7200, usual: 43_200, pets: 3600, both: 3600})
+    with psycopg.connect(empty.owner) as conn:
+        for home, values in ((pets, {"pets": True}), (both, {"fixed_s": 1800})):
+            conn.execute(
+                'INSERT INTO detector_parameters (id, detector, home_id, "values")'
+                " VALUES (gen_random_uuid(), 'inactivity', %s, %s)", [home, Jsonb(values)],
+            )  # fmt: skip
+        conn.execute(
+            "INSERT INTO deadline (kind, subject, due_at) VALUES ('inactivity', %s, carebed_now() + interval '9 h')",
+            [str(both)],
+        )
+    upgrade(empty.owner)
+    stored = {home: msgspec.convert(values, InactivityParameters) for home, values in rows(
+        empty.owner, "SELECT home_id, \"values\" FROM detector_parameters WHERE detector = 'inactivity'"
+    )}  # fmt: skip
+    assert stored == {
+        own: InactivityParameters(fixed_s=7200),
+        pets: InactivityParameters(fixed_s=3600, pets=True),
+        both: InactivityParameters(fixed_s=1800),
+    }
+    assert rows(empty.owner, "SELECT due_at <= carebed_now() FROM deadline") == [(True,)]
+
+
+def _with_homes(empty: DatabaseUrls, revision: str, column: str, homes: dict[uuid.UUID, int]) -> None:
+    """The schema of that revision, and homes with these values in one of its columns."""
+    engine = create_engine(sqlalchemy_url(empty.owner))
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), revision)
+    engine.dispose()
+    station = uuid.uuid4()
+    with psycopg.connect(empty.owner) as conn:
+        conn.execute("INSERT INTO area (code, name, level) VALUES ('350102001001', 'x', 'community')")
+        conn.execute("INSERT INTO station (id, name, area_code) VALUES (%s, 'x', '350102001001')", [station])
+        for home, value in homes.items():
+            conn.execute(
+                f"INSERT INTO home (id, name, area_code, station_id, {column})"
+                " VALUES (%s, 'x', '350102001001', %s, %s)".encode(), [home, station, value],
+            )  # fmt: skip

@@ -1,8 +1,10 @@
 """A manager sets what a home is judged by, and everybody in the office sees what holds and where it comes from."""
 
+from collections.abc import Awaitable
 from typing import Any
 
 from api_service import Person, Service
+from httpx import Response
 
 from ingest.detect.catalogue import with_parameters
 
@@ -81,6 +83,41 @@ async def test_what_is_set_has_the_homes_of_the_scope_looked_at(service: Service
         (woken,) = service.sql("SELECT count(DISTINCT home_id) FROM wake")
         (all_homes,) = service.sql("SELECT count(*) FROM home WHERE area_code LIKE '350102001%%'")
         assert woken[0] == (homes or all_homes[0])
+
+
+async def test_homes_are_judged_at_once_by_what_is_set_for_inactivity(service: Service) -> None:
+    """Their deadlines were reckoned by what held before, which may be twelve hours away; the others' stay."""
+    manager, home, far = await service.person("manager"), service.home("gw-0001"), service.home("gw-other-0001")
+    station = str(service.sql(STATION_OF_HOME, home)[0][0])
+    service.sql("DELETE FROM deadline WHERE kind = 'inactivity'")
+    service.sql("INSERT INTO deadline (kind, subject, due_at) SELECT 'inactivity', id::text, now() FROM home")
+    everywhere = _homes_of(service, "area_code LIKE '350102001%%'")
+    for scope, where, homes in (
+        ("home", home, {home}), ("station", station, _homes_of(service, "station_id = %s", station)),
+        ("area", "350102001000", everywhere),
+    ):  # fmt: skip
+        path = f"/{scope}s/{where}/parameters"
+        assert far not in homes
+        assert (
+            await _brought_forward(service, manager.put(f"{path}/inactivity", {"values": {"fixed_s": 7200}})) == homes
+        )
+        assert (
+            await _brought_forward(service, manager.put(f"{path}/inactivity", {"values": {"fixed_s": 3600}})) == homes
+        )
+        assert await _brought_forward(service, manager.delete(f"{path}/inactivity")) == homes
+        assert await _brought_forward(service, manager.put(f"{path}/bed", {"values": {"enabled": True}})) == set()
+
+
+async def _brought_forward(service: Service, change: Awaitable[Response]) -> set[str]:
+    """Homes that are due because of the change; before it, none was due for nine hours."""
+    service.sql("UPDATE deadline SET due_at = carebed_now() + interval '9 h' WHERE kind = 'inactivity'")
+    assert (await change).status_code == 200
+    due = service.sql("SELECT subject FROM deadline WHERE kind = 'inactivity' AND due_at <= carebed_now()")
+    return {str(subject) for (subject,) in due}
+
+
+def _homes_of(service: Service, which: str, *values: object) -> set[str]:
+    return {str(home) for (home,) in service.sql(f"SELECT id FROM home WHERE {which}", *values)}
 
 
 async def test_an_absence_is_entered_once_withdrawn_and_kept(service: Service) -> None:

@@ -83,8 +83,10 @@ class Pipeline:
         await self.run("INSERT INTO station (id, name, area_code) VALUES (:id, 'desk', :code)", id=STATION, code=AREA)
         return self
 
-    async def home(self, *, residents: int = 1, **columns: Any) -> tuple[UUID, list[UUID]]:
-        """A home and its residents."""
+    async def home(
+        self, *, residents: int = 1, inactivity_s: int | None = None, **columns: Any
+    ) -> tuple[UUID, list[UUID]]:
+        """A home and its residents. `inactivity_s`: a span of its own."""
         home_id, people = uuid.uuid4(), [uuid.uuid4() for _ in range(residents)]
         await self.run(
             "INSERT INTO home (id, name, area_code, station_id) VALUES (:id, 'home', :code, :station)",
@@ -94,6 +96,8 @@ class Pipeline:
             await self.run(f"UPDATE home SET {name} = :value WHERE id = :id", value=value, id=home_id)
         for person in people:
             await self.run("INSERT INTO resident (id, home_id, name) VALUES (:id, :home, 'x')", id=person, home=home_id)
+        if inactivity_s is not None:
+            await self.set_parameters("inactivity", home_id, fixed_s=inactivity_s)
         return home_id, people
 
     async def set_parameters(self, detector: str, home_id: UUID, **values: object) -> None:

@@ -1,6 +1,8 @@
 """Homes that have learned, homes whose resident is out, and homes that nobody hears: judged on real rows."""
 
+import asyncio
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
@@ -46,6 +48,15 @@ class Watched:
             home=home, found=json.dumps(rhythm),
         )  # fmt: skip
         await self.pipeline.run("UPDATE deadline SET due_at = carebed_now() WHERE kind = 'inactivity'")
+
+    async def set_for_station(self, fixed_s: int) -> None:
+        """As the API does it."""
+        await self.pipeline.run(
+            "INSERT INTO detector_parameters (id, detector, station_id, values) SELECT gen_random_uuid(), 'inactivity',"
+            " id, jsonb_build_object('fixed_s', CAST(:fixed_s AS integer)) FROM station"
+            " ON CONFLICT (home_id, station_id, area_code, detector) DO UPDATE SET values = EXCLUDED.values",
+            fixed_s=fixed_s,
+        )
 
     async def due_in(self) -> timedelta:
         """Until the home is looked at again."""
@@ -132,3 +143,51 @@ async def test_a_home_where_it_is_switched_off_is_left_alone(watched: Watched) -
     await watched.pass_(hours=13)
     assert await watched.judge() == []
     assert await watched.due_in() > timedelta(minutes=59)
+
+
+async def test_a_shorter_span_is_judged_at_once_and_a_longer_one_holds_too(watched: Watched) -> None:
+    """Set for the station while the home's deadline stands at the twelve hours of before."""
+    await watched.pass_(hours=2)
+    assert await watched.judge() == []
+    assert await watched.due_in() > timedelta(hours=9)
+    await watched.set_for_station(3 * 3600)
+    assert await watched.judge() == []
+    assert timedelta(minutes=50) < await watched.due_in() < timedelta(hours=1)
+    await watched.set_for_station(3600)
+    assert await watched.judge() == ["inactivity"]
+    assert (await watched.pipeline.row("SELECT why FROM alarm")).why["limit_hours"] == 1.0
+    await watched.say("motion")
+    await watched.set_for_station(15 * 3600)
+    await watched.judge()
+    assert await watched.due_in() > timedelta(hours=14)
+
+
+async def test_what_is_set_reaches_a_running_lane_before_the_home_is_first_watched(pipeline: Pipeline) -> None:
+    """It keeps places in memory, and is told: by the row itself, whoever writes it."""
+    home = await pipeline.simple_home()
+    await pipeline.tell("heartbeat")
+    following = asyncio.create_task(pipeline.who.follow())
+    try:
+        await until(lambda: not pipeline.who.known)  # listening has begun
+        await pipeline.tell("heartbeat")
+        assert pipeline.who.known
+        await pipeline.run(
+            "INSERT INTO detector_parameters (id, detector, home_id, values)"
+            " VALUES (gen_random_uuid(), 'inactivity', :home, jsonb_build_object('fixed_s', 7200))", home=home,
+        )  # fmt: skip
+        await until(lambda: not pipeline.who.known)
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+    await pipeline.tell("motion")
+    (hours,) = await pipeline.row(
+        "SELECT extract(epoch FROM due_at - carebed_now()) / 3600 FROM deadline WHERE kind = 'inactivity'"
+    )
+    assert 1.9 < hours <= 2.0
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what is to come true."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
