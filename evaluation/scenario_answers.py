@@ -1,6 +1,8 @@
 """Which detector ought to notice which emergency, what is no false alarm of it, and what its station has set.
 
-Fixed before any figure was made, and the same for judged and development lives.
+The same for judged and development lives. Four lines were changed after figures of the development lives, and before
+any of the judged ones, had been seen: an implausible reading is no longer asked of `stuck`, wandering at night not of
+`bed`, nothing of `bed` where there is no mat, and check-ins have the window that each home would have agreed on.
 """
 
 from collections.abc import Mapping
