@@ -202,8 +202,11 @@ class GatewayLink:
         """Send what is due, alarms first. A message counts as sent when it is handed over, not at its PUBACK."""
         window = asyncio.Semaphore(_READINGS_IN_FLIGHT)
         while True:
+            # Not `wait_for`: in Python 3.11 it swallows the cancellation of a line that breaks while there is work, and
+            # the link would die of sending on a broken line.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._work.wait(), _TICK_S if len(self.outbox) else None)
+                async with asyncio.timeout(_TICK_S if len(self.outbox) else None):
+                    await self._work.wait()
             self._work.clear()
             self._send_alarms(client, tasks)
             while not window.locked() and (parcel := self.shelf.take()) is not None:

@@ -55,6 +55,8 @@ def main(arguments: Sequence[str]) -> None:
     chosen = parser.parse_args(arguments)
     if unknown := set(chosen.parts) - parts().keys():
         parser.error(f"no part is named {', '.join(sorted(unknown))}; there are {', '.join(parts())}")
+    if chosen.pictures is not None:
+        chosen.pictures.mkdir(parents=True, exist_ok=True)
     run(chosen.parts, Options(chosen.homes, chosen.vitals, chosen.pictures, chosen.development), chosen.out)
 
 
