@@ -15,7 +15,7 @@ from device_sim.lives.told import Told
 from gateway.wire import AlarmType, Lane
 from ingest.detect.core import Absence, Detector, Device, Event, Home, Parameters
 from ingest.detect.fold import Found, Memory, Remembered, look
-from ingest.detect.silence import Link, Pipeline, judge_known
+from ingest.detect.silence import Link, Pipeline, judge_known, that_would_tell
 
 #: Looked at least this often, so that what comes late finds judged what would have been judged live.
 _LOOK_EVERY = timedelta(minutes=30)
@@ -168,7 +168,8 @@ class Player:
 
     def _look(self, now: datetime) -> None:
         at = self._at
-        known = judge_known(now, Pipeline(now, None), tuple(at.links.values()), _WAIT)
+        links = [at.links[one] for one in that_would_tell(self.home.devices, set(at.links))]
+        known = judge_known(now, Pipeline(now, None), links, _WAIT)
         events = sorted(self._batch, key=lambda one: one.at)
         self._shown += events
         self._batch = []

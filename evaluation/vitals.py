@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from benchmarks.report import line
 from evaluation.options import Figures, Options
 from evaluation.vital_crossing import Crossed, crossed
 from evaluation.vital_matching import AFTER, MONTH_D, Alerts, Tally, match, match_one_to_one, total
@@ -26,7 +27,7 @@ def measure(options: Options) -> Figures:
     """Compare, print, draw."""
     patients = read_patients(options.vitals)
     if not any(one.labels for one in patients):
-        print(f"vitals: no labelled vital signs in {options.vitals}; left out")  # noqa: T201
+        line(f"vitals: no labelled vital signs in {options.vitals}; left out")
         return {}
     trials = Trials(patients)
     fixed = {weight: crossed(trials, weight) for weight in WEIGHTS}
@@ -119,7 +120,7 @@ def _print(
         f"Chosen, ours: {_often(ours)}\nChosen, fixed: {_often(fixed)}",
         "Notices of a trend: " + _trends(patients, months),
     ]  # fmt: skip
-    print("\n\n".join(parts))  # noqa: T201
+    line("\n\n".join(parts))
 
 
 def _other_rules(patients: Sequence[Patient], ours: Crossed, fixed: Crossed) -> list[list[object]]:

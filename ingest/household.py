@@ -17,8 +17,8 @@ from carebed.database import psycopg_of, text_array
 from carebed.logs import get_logger
 from carebed.turns import in_turns
 from gateway.topics import shard_of
-from ingest.detect.core import WORN, Absence, Device, Home
-from ingest.detect.silence import Link, Pipeline
+from ingest.detect.core import Absence, Device, Home
+from ingest.detect.silence import Link, Pipeline, that_would_tell
 from ingest.parameters import Where
 
 log = get_logger()
@@ -105,20 +105,10 @@ async def read_households(conn: AsyncConnection, now: datetime, homes: Iterable[
                  learned.get(home_id, {})),
             Where(home_id, station_id, area_code),
             _pipeline(pipelines, gateways.get(home_id, ())),
-            tuple(links[one] for one in _that_would_tell(devices.get(home_id, {}), gateways.get(home_id, set()))
+            tuple(links[one] for one in that_would_tell(devices.get(home_id, {}), gateways.get(home_id, set()))
                   if one in links),
         )  # fmt: skip
     return households
-
-
-def _that_would_tell(devices: Mapping[str, Device], gateways: set[str]) -> set[str]:
-    """The gateways without which nobody knows what happens in the home: those of its own sensors. A band with a line of
-    its own that is off must not keep everybody waiting for it; where a home has nothing else, it is what there is."""
-    home = {
-        one.gateway_id for one in devices.values()
-        if one.id != one.gateway_id and one.resident_id is None and one.kind not in WORN
-    }  # fmt: skip
-    return gateways & home or gateways
 
 
 def _device(facts: list[Any]) -> Device:

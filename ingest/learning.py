@@ -22,6 +22,7 @@ from sqlalchemy import Column, ForeignKey, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.load import REAL
 from carebed.clock import now as clock_now
 from carebed.columns import instant
 from carebed.database import Database, metadata, psycopg_of, text_array
@@ -50,8 +51,6 @@ _DAYS_AT_A_TIME = timedelta(days=7)
 _HOUR = timedelta(hours=1)
 #: So long without a message of any kind, where a heartbeat is due every hour at least: the sensors were not heard.
 _OUTAGE = timedelta(hours=2)
-#: What was found when somebody came because of the alarm.
-_REAL = ("emergency", "help_given", "handed_to_120")
 
 # Homes with activity whose last three o'clock in the morning is not learned yet, the longest unlearned first, a quarter
 # of an hour after it: then its readings are in the hourly figures as well.
@@ -230,7 +229,7 @@ def _outages(hours: Sequence[datetime], lesson: _Lesson) -> list[Gap]:
 async def _read_emergencies(conn: AsyncConnection, lessons: Mapping[UUID, _Lesson]) -> dict[UUID, list[Gap]]:
     since = min(one.unsure_since for one in lessons.values())
     raw = await psycopg_of(conn)
-    rows = await raw.execute(_EMERGENCIES, [text_array(map(str, lessons)), list(_REAL), since])
+    rows = await raw.execute(_EMERGENCIES, [text_array(map(str, lessons)), [str(one) for one in REAL], since])
     found: dict[UUID, list[Gap]] = {}
     for home_id, happened_at, closed_at in await rows.fetchall():
         found.setdefault(home_id, []).append((happened_at, closed_at))

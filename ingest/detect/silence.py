@@ -5,10 +5,11 @@ Silence is judged only up to the watermark, the time up to which everything that
 after a gap in the pipeline only when gateways have had time to come back and send what they kept.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from ingest.detect.core import WORN, Device
 from registry.gateway import MISSED_BEATS
 
 #: After a gap: reconnecting takes a gateway a few seconds, republishing what it kept covers 2 min (docs/protocol.md).
@@ -59,6 +60,16 @@ class Link:
         if self.back_at is None or self.silent_from is None or self.back_at - self.silent_from <= self.allowed:
             return None
         return self.back_at + SETTLE
+
+
+def that_would_tell(devices: Mapping[str, Device], gateways: set[str]) -> set[str]:
+    """The gateways without which nobody knows what happens in the home: those of its own sensors. A band with a line of
+    its own that is off must not keep everybody waiting for it; where a home has nothing else, it is what there is."""
+    home = {
+        one.gateway_id for one in devices.values()
+        if one.id != one.gateway_id and one.resident_id is None and one.kind not in WORN
+    }  # fmt: skip
+    return gateways & home or gateways
 
 
 def judge_inactivity(
