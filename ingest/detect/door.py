@@ -56,6 +56,11 @@ class DoorParameters(Parameters, frozen=True, kw_only=True):
     pets: bool = False
     back_min: Annotated[float, bounded("min", 1, 120, _OWN)] = 10.0
 
+    def __post_init__(self) -> None:
+        """ValueError where no night is long enough for a door to be open for too long."""
+        if self.open_min > (24 - self.night_begins_h + self.night_ends_h) * 60:
+            raise ValueError("open_min must fit into the night, from night_begins_h to night_ends_h")
+
 
 class OpenDoor(msgspec.Struct, frozen=True):
     """What one entrance door said last. `opened`: since when it is open; `told`: the alarm has been raised for that."""

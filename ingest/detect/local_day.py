@@ -22,7 +22,7 @@ def wall_clock(at: datetime, zone: ZoneInfo) -> str:
 class DailySpan(msgspec.Struct, frozen=True):
     """From `begins_h` to before `ends_h`, hours of the local day (22.5: half past ten at night).
 
-    Ends on the next day where `ends_h` is not later; two equal ones are the whole day.
+    Ends on the next day where `ends_h` is not later; two equal ones are the whole day, and so are 24 and 0.
     """
 
     begins_h: float
@@ -54,15 +54,16 @@ class DailySpan(msgspec.Struct, frozen=True):
     def rounds(self, at: datetime, zone: ZoneInfo) -> Iterator[tuple[datetime, datetime]]:
         """(begin, end) of the round that is under way at `at`, if any, and of all after it."""
         day = at.astimezone(zone).date() - _DAY
+        begins, ends = timedelta(hours=self.begins_h) % _DAY, timedelta(hours=self.ends_h)
+        days = timedelta(0) if ends > begins else _DAY
         while True:
-            begins_at = _instant(datetime.combine(day, wall_time(), zone), self.begins_h)
-            last_day = day if self.ends_h > self.begins_h else day + _DAY
-            ends_at = _instant(datetime.combine(last_day, wall_time(), zone), self.ends_h)
+            begins_at = _instant(datetime.combine(day, wall_time(), zone), begins)
+            ends_at = _instant(datetime.combine(day + days, wall_time(), zone), ends)
             if ends_at > max(at, begins_at):
                 yield begins_at, ends_at
             day += _DAY
 
 
-def _instant(midnight: datetime, hours: float) -> datetime:
-    """Wall-clock arithmetic: the hours are added to the date as written, and the zone applied to what results."""
-    return (midnight + timedelta(hours=hours)).astimezone(_UTC)
+def _instant(midnight: datetime, passed: timedelta) -> datetime:
+    """Wall-clock arithmetic: the time is added to the date as written, and the zone applied to what results."""
+    return (midnight + passed).astimezone(_UTC)

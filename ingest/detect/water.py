@@ -29,6 +29,9 @@ _STREET = "street rule of Zhenbei Xincun, Shanghai, 2023: below 0.01 m3 in 12 h"
 
 _LITRES = {"l": 1.0, "litre": 1.0, "dm3": 1.0, "ml": 0.001, "m3": 1000.0, None: 1000.0}
 
+#: No meter of a home counts so far: a figure beyond it is a fault, and the sum of two may be no number at all.
+_MOST_L = 1e9
+
 #: Uses within this are one, at the later time; so a day of drops stays short.
 _ONE_USE = timedelta(minutes=15)
 
@@ -136,6 +139,8 @@ def _read(state: WaterState, event: Event, home: Home, parameters: WaterParamete
         return state, parameters.least_l if event.value else 0.0
     known = meters.get(event.device.id)
     litres = float(event.value) * _LITRES.get(event.unit.lower() if event.unit else None, 1000.0)
+    if abs(litres) > _MOST_L:
+        return state, 0.0
     if known is None:
         meter, used = Meter(event.at, litres), 0.0
     elif event.at <= known.read_at:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ingest.detect.core import Absence, Clearing, Device, Finding
 from ingest.detect.door import DETECTOR
+from ingest.parameter_check import check
 from tests.unit.ingest.detect.told_days import BED, DOOR, HOUSE, LIVING, Days
 from tests.unit.ingest.detect.told_home import FUZHOU, GRANDMA, GRANDPA, ToldHome, at
 
@@ -211,3 +212,14 @@ def test_every_alarm_of_an_open_door_is_cleared_by_its_closing_and_repeats_add_n
     codes = [code for _, code in once]
     assert codes == ["door_open", "door_closed"] * (len(codes) // 2)
     assert len(msgspec.json.encode(homes[1].memory["door"].state)) < 3000
+
+
+def test_a_night_that_is_shorter_than_the_span_is_refused() -> None:
+    """No door would ever be open for too long in it, however far one looks ahead."""
+    wrong = {"night_begins_h": 24, "night_ends_h": 2, "open_min": 121}
+    assert [one.detail for one in check(DETECTOR, wrong, ())] == [
+        "open_min must fit into the night, from night_begins_h to night_ends_h"
+    ]
+    home = _home(**{**wrong, "open_min": 120})
+    home.tell(at(20), "door", "door", True)
+    assert [one.happened_at for one in home.raised(at(26))] == [at(20)]

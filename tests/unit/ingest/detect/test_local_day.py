@@ -70,3 +70,15 @@ def test_the_length_asked_for_lies_inside(span: DailySpan, at: datetime, zone: Z
             break
         inside += min(ends_at, until) - max(begins_at, at)
     assert inside == timedelta(minutes=minutes)
+
+
+@given(at=moments, zone=zones)
+def test_a_span_from_24_to_0_is_the_whole_day(at: datetime, zone: ZoneInfo) -> None:
+    for span in (DailySpan(24.0, 0.0), DailySpan(24.0, 24.0), DailySpan(8.0, 8.0 + 1e-12)):
+        assert span.covers(at, zone)
+        assert at < span.end(at, zone) <= at + timedelta(hours=25.5)
+
+
+@given(at=moments, zone=zones, ends_h=st.sampled_from([0.5, 6.0, 12.0]))
+def test_hour_24_is_the_midnight_after(at: datetime, zone: ZoneInfo, ends_h: float) -> None:
+    assert DailySpan(24.0, ends_h).covers(at, zone) == DailySpan(0.0, ends_h).covers(at, zone)

@@ -185,3 +185,14 @@ def test_alarms_and_their_clearing_alternate_none_comes_while_enough_was_used_an
         used_l = sum(used for when, used in times[1:] if span < when <= one.at)
         assert used_l < 10
     assert len(msgspec.json.encode(home.memory["water"].state)) < 3000
+
+
+def test_a_count_that_no_meter_can_have_is_not_kept() -> None:
+    home = _home()
+    _counts(home, 7, 1000)
+    for hour, litres in ((7.5, -1.5e308), (8.0, 1.5e308), (8.5, 1.5e308)):
+        _counts(home, hour, litres, None)
+    _counts(home, 9, 1060)
+    assert [one.happened_at for one in home.raised(at(33))] == [at(9)]
+    kept = msgspec.json.encode(home.memory["water"].state)
+    assert msgspec.json.decode(kept, type=DETECTOR.state) == home.memory["water"].state
