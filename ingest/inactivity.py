@@ -19,6 +19,7 @@ from alerts.book import LIVE_ONLY
 from alerts.raising import Place, Raise, merge_key, raise_alarms
 from carebed.database import psycopg_of, text_array
 from carebed.deadline import Deadline, end, rearm
+from carebed.logs import get_logger
 from ingest.detect.core import Event, Home, evidence
 from ingest.detect.inactivity import DETECTOR, NAME, InactivityParameters, due_at, reason, rhythm_in, soonest_due_at
 from ingest.detect.rhythm import Rhythm
@@ -28,6 +29,8 @@ from ingest.findings import told
 from ingest.household import Household, read_households
 from ingest.parameters import read_parameters
 from ingest.silence import after, pause_of
+
+log = get_logger()
 
 #: Where it is switched off it is looked at this often: it may be switched on.
 _SWITCHED_OFF = timedelta(hours=1)
@@ -95,7 +98,10 @@ class InactivityHandler:
             if not set_to.enabled:
                 moves.append((row, now + _SWITCHED_OFF, None))
                 continue
-            one = _Asked(row, household, set_to, rhythm_in(household.home), activity_at)
+            rhythm = rhythm_in(household.home)
+            if rhythm is None and NAME in household.home.learned:
+                log.error("rhythm_unreadable", home=row.subject)  # the fixed span holds until the next night
+            one = _Asked(row, household, set_to, rhythm, activity_at)
             soonest = one.soonest(activity_at)
             if soonest > now and not set_to.pets:
                 moves.append((row, soonest, _nobody_waits(row)))

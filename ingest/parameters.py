@@ -2,6 +2,7 @@
 
 Each value is resolved by itself: a home may set one and have all others from its station. What is stored was judged by
 the API; where it can be read no more (a bound has changed), the whole row is passed over and the next layer counts.
+What does not go together with a wider scope that was changed after it holds without that scope.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -82,13 +83,17 @@ def resolve(detector: Detector[Any, Any], layers: Sequence[Layer]) -> Resolved:
         stored = layer.get(detector.name)
         if not stored:
             continue
-        try:
-            values = {**resolved.values, **stored}
-            parameters = msgspec.convert(values, detector.parameters)
-        except (msgspec.ValidationError, TypeError, ValueError) as error:
-            log.error("detector_parameters_unreadable", detector=detector.name, error=str(error))
-        else:
-            resolved = Resolved(parameters, values, {**resolved.layers, **dict.fromkeys(stored, number)})
+        # Where it does not go together with what is set in the wider scopes, it holds without them: that was set, or
+        # taken back, after it.
+        for wider in (resolved, Resolved(detector.parameters(), {}, {})):
+            try:
+                values = {**wider.values, **stored}
+                parameters = msgspec.convert(values, detector.parameters)
+            except (msgspec.ValidationError, TypeError, ValueError) as error:
+                log.error("detector_parameters_unreadable", detector=detector.name, error=str(error))
+            else:
+                resolved = Resolved(parameters, values, {**wider.layers, **dict.fromkeys(stored, number)})
+                break
     return resolved
 
 

@@ -72,7 +72,8 @@ def due_at(where: Whereabouts, home: Home, rhythm: Rhythm | None, parameters: In
 def soonest_due_at(since: datetime, home: Home, rhythm: Rhythm | None, parameters: InactivityParameters) -> datetime:
     """No stillness that begins at `since` or later is too long before this, whichever device noticed its beginning."""
     quickest = None if rhythm is None else rhythm.quickest()
-    return min(since + _AWAY_LEAST, _too_long_at(since, ALL, home.zone, quickest, parameters))
+    away = min(_AWAY_LEAST, timedelta(seconds=parameters.away_s))
+    return min(since + away, _too_long_at(since, ALL, home.zone, quickest, parameters))
 
 
 def _away_limit(home: Home, rhythm: Rhythm | None, parameters: InactivityParameters) -> timedelta:
@@ -153,9 +154,15 @@ def _why_away(since: datetime, hours: float, home: Home, rhythm: Rhythm | None) 
 
 
 def rhythm_in(home: Home) -> Rhythm | None:
-    """The home's rhythm, as it was learned or as it was stored."""
+    """The home's rhythm, as it was learned or as it was stored. What was stored by another version and can be read no
+    more is none, so that the fixed span holds until the next night's learning."""
     learned = home.learned.get(NAME)
-    return learned if learned is None or isinstance(learned, Rhythm) else msgspec.convert(learned, Rhythm)
+    if learned is None or isinstance(learned, Rhythm):
+        return learned
+    try:
+        return msgspec.convert(learned, Rhythm)
+    except msgspec.ValidationError:
+        return None
 
 
 class Inactivity:

@@ -54,6 +54,11 @@ class Rhythm(msgspec.Struct, frozen=True):
     lines: dict[str, tuple[int, ...]]
     away_min: int | None = None
 
+    def __post_init__(self) -> None:
+        """ValueError where half hours, or the line of all devices, are missing: what another version stored."""
+        if ALL not in self.lines or any(len(line) != _BINS for line in self.lines.values()):
+            raise ValueError("a rhythm has a line of all devices, and each has 48 half hours")
+
     def usual(self, by: str, at: datetime, zone: ZoneInfo) -> timedelta:
         """How long it is usually still at most at this time of day, after that device noticed the person."""
         number = _half_hour(at, zone)

@@ -77,6 +77,17 @@ async def watched(pipeline: Pipeline, clock: TestClock) -> Watched:
     return one
 
 
+async def test_a_rhythm_that_can_be_read_no_more_stops_no_judging(watched: Watched) -> None:
+    """Stored before an upgrade: until the next night the fixed span holds."""
+    (home,) = await watched.pipeline.row("SELECT id FROM home")
+    await watched.learned(home, 30)
+    await watched.pipeline.run("UPDATE learned SET found = jsonb_build_object('days', 20, 'curve', '[]'::jsonb)")
+    await watched.pass_(hours=11)
+    assert await watched.judge() == []
+    await watched.pass_(hours=1.1)
+    assert await watched.judge() == ["inactivity"]
+
+
 async def test_a_home_that_has_learned_is_missed_after_its_own_span_and_the_reason_tells_it(watched: Watched) -> None:
     """Usually still for an hour at most: with the buffer two and a half, where the fixed span would be twelve."""
     (home,) = await watched.pipeline.row("SELECT id FROM home")

@@ -87,6 +87,18 @@ def test_what_is_wrong_is_said_of_the_parameter(values: dict[str, Any], name: st
     assert words in wrong.detail
 
 
+def test_what_a_home_has_holds_also_when_its_station_is_set_to_what_does_not_go_with_it() -> None:
+    """Each was allowed when it was set; what is set nearest is not what gives way."""
+    stored = [(HOME, None, None, "toy", {"high": 15, "then": "call"}), (None, STATION, None, "toy", {"low": 16})]
+    assert Parameterised([TOY], stored).of(WHERE)["toy"] == Limits(high=15, then="call")
+    resolved = resolve(TOY, [{"toy": {"low": 16}}, {"toy": {"high": 15, "then": "call"}}])
+    assert resolved.layers == {"high": 1, "then": 1}
+
+
+def test_what_goes_with_no_other_value_gives_way_when_those_are_taken_back() -> None:
+    assert resolve(TOY, [{"toy": {"then": "call"}}, {"toy": {"low": 30}}]).parameters == Limits(then="call")
+
+
 def test_values_are_judged_over_the_wider_scopes() -> None:
     assert check(TOY, {"low": 30}, [{"toy": {"high": 40}}]) == []
     assert check(TOY, {"high": 8}, []) != []

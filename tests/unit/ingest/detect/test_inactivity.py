@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -10,8 +11,9 @@ from told_home import GRANDMA, GRANDPA, ToldHome, at
 
 from ingest.detect.catalogue import detectors, folded_detectors
 from ingest.detect.core import Absence, Device, Finding
-from ingest.detect.inactivity import DETECTOR, InactivityParameters
+from ingest.detect.inactivity import DETECTOR, InactivityParameters, due_at, soonest_due_at
 from ingest.detect.rhythm import ALL, Rhythm
+from ingest.detect.whereabouts import Whereabouts
 
 BED, KITCHEN = Device("bed", "bed", "bedroom"), Device("kitchen", "motion", "kitchen")
 DOOR = Device("door", "door", "entrance")
@@ -152,3 +154,26 @@ def test_parameters_out_of_bounds_are_an_error(wrong: dict[str, float]) -> None:
 def test_live_it_has_a_deadline_of_its_own() -> None:
     assert DETECTOR in detectors()
     assert DETECTOR not in folded_detectors()
+
+
+@pytest.mark.parametrize("away_h", [12, 24, 48])
+@pytest.mark.parametrize("residents", [(GRANDMA,), (GRANDMA, GRANDPA)])
+def test_the_first_look_is_never_later_than_somebody_who_went_out_is_missed(
+    away_h: int, residents: tuple[UUID, ...]
+) -> None:
+    """Also where a home that is still is given a week, and one who went out half a day."""
+    home = Still(None, fixed_s=604_800, away_s=away_h * 3600, residents=residents)
+    where = Whereabouts(at(9), "door", left_at=at(9))
+    due = due_at(where, home.home, None, home.parameters)
+    assert due is not None
+    assert soonest_due_at(at(9), home.home, None, home.parameters) <= due
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, [], {"days": 9, "lines": {}}, {"days": 9, "lines": {ALL: [30] * 24}}, {"days": 9, "curve": [1]}]
+)
+def test_a_rhythm_of_another_version_is_none_and_the_fixed_span_holds(stored: Any) -> None:
+    home = Still(None)
+    home.home = msgspec.structs.replace(home.home, learned={"inactivity": stored})
+    home.tell(at(9), "kitchen", "motion", True)
+    assert home.raised_at(at(30)) == [21]
