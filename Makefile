@@ -32,7 +32,7 @@ up: programs $(WEB_BUILT)  ## all processes, with embedded database and broker, 
 # The pure ones first; the others start databases, brokers and whole houses, so each has the machine to itself.
 test: setup lint  ## lint, web tests, then all Python tests
 	scripts/with-node npm --prefix web test
-	$(BIN)/pytest tests/unit tests/integration tests/migration --numprocesses 2 --dist loadfile
+	$(BIN)/pytest tests/unit tests/integration tests/stories tests/migration --numprocesses 2 --dist loadfile
 	$(BIN)/pytest tests/acceptance tests/web
 
 # RabbitMQ is brought by scripts/rabbitmq: as root; where the system's packages have no version 4, into build/roots.

@@ -1,0 +1,288 @@
+"""A night at one station, told in order: somebody presses, people are called, time passes, and nothing else happens.
+
+Every message that is handed over has to be expected before time goes on or the story ends; one that nobody expected
+fails it. Time is the database's clock: it goes from one thing that is due to the next, so nothing is ever late.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from recording import Recording
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts import book, lifecycle
+from alerts.alarm import Outcome
+from alerts.case import Actor
+from alerts.firing import AlarmHandler
+from alerts.moves import Arrival, Departure, Hooks, Move, MoveRequest, MoveResult, perform
+from alerts.outbox import Outbox
+from alerts.policy import Policy, Step, policy_json
+from alerts.raising import Place, Raise, merge_key, raise_alarms
+from alerts.suspicion import Suspicion
+from carebed.clock import advance, now
+from carebed.database import Database
+from carebed.embedded.postgres import DatabaseUrls
+from carebed.engine import Engine
+from carebed.ids import new_id
+
+AREA = "350102001001"
+WEARER = Actor("device", "gw-1/button", "mqtt")
+CHANNELS = ("live", "webhook")
+
+#: Unless a story says otherwise. Everybody at the station is called by one of its steps, and nobody by two.
+LADDER = Policy(
+    name="story",
+    steps=(
+        Step(delay_s=0, call=("rota:1", "desk")),
+        Step(delay_s=60, call=("rota:2",)),
+        Step(delay_s=60, call=("manager",)),
+    ),
+    loop_s=120,
+    acknowledged_s=120,
+    accepted_s=180,
+    en_route_s=1_800,
+    on_scene_s=3_600,
+)
+
+#: (name, role, tier of the rota)
+CAST = (
+    ("desk", "operator", None),
+    ("manager", "manager", None),
+    ("lin", "caregiver", 1),
+    ("wu", "caregiver", 2),
+    ("passer-by", "caregiver", None),
+)
+
+_PUT_PERSON = text("""
+    INSERT INTO staff (id, login, name, role, area_code, station_id, password_hash)
+    VALUES (:id, :login, :login, :role, :area, :station, '-')
+""")
+_PUT_SHIFT = text("""
+    INSERT INTO rota (id, station_id, staff_id, tier, starts_at, ends_at)
+    VALUES (:id, :station, :staff, :tier, carebed_now() - interval '1 hour', carebed_now() + interval '1 year')
+""")
+_PUT_POLICY = text("INSERT INTO policy (id, station_id, ladder) VALUES (:id, :station, CAST(:ladder AS jsonb))")
+
+# Seconds until something is due again: a deadline by the database's clock, a message by real time.
+_NEXT_DUE = text("""
+    SELECT least((SELECT extract(epoch FROM min(due_at) - carebed_now()) FROM deadline),
+        (SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp()) FROM notification
+         WHERE state = 'pending' AND channel <> 'live'))::float8
+""")
+
+# Messages wait in real time, which no story has: what passes for the story has passed for them.
+_MESSAGES_AGE = text("UPDATE notification SET next_attempt_at = next_attempt_at - :by WHERE state = 'pending'")
+
+_ALARM = text("""
+    SELECT alarm.state, alarm.step, alarm.exhausted, alarm.repeats, alarm.outcome, staff.login AS owner,
+        extract(epoch FROM deadline.due_at - carebed_now())::float8 AS due_in
+    FROM alarm LEFT JOIN deadline ON deadline.alarm_id = alarm.id LEFT JOIN staff ON staff.id = alarm.owner_staff_id
+    WHERE alarm.id = :id
+""")
+_LOG = text("SELECT type FROM alarm_event WHERE alarm_id = :id ORDER BY seq")
+_PUT_BACK = text("SELECT count(*) FROM deadline WHERE attempts > 0")
+
+
+@dataclass
+class Story:
+    """`alarm`: the last one that was raised; what is expected or done without naming another is about it."""
+
+    database: Database
+    owner: Database
+    channel: Recording = field(default_factory=Recording)
+    station: UUID = field(default_factory=new_id)
+    home: UUID = field(default_factory=new_id)
+    people: dict[str, UUID] = field(default_factory=dict)
+    visits: list[Arrival | Departure] = field(default_factory=list)
+    alarm: UUID | None = None
+
+    async def begins(self) -> "Story":
+        """Write station, home, people, rota and ladder."""
+        place = {"station": self.station, "area": AREA, "home": self.home}
+        async with self.database.transaction() as conn:
+            for statement in (
+                "INSERT INTO area (code, name, level) VALUES (:area, 'here', 'community')",
+                "INSERT INTO station (id, name, area_code) VALUES (:station, 'S', :area)",
+                "INSERT INTO home (id, name, area_code, station_id) VALUES (:home, 'H', :area, :station)",
+            ):
+                await conn.execute(text(statement), place)
+            for name, role, tier in CAST:
+                self.people[name] = new_id()
+                person = {"id": self.people[name], "login": name, "role": role, **place}
+                await conn.execute(_PUT_PERSON, person)
+                if tier:
+                    shift = {"id": new_id(), "station": self.station, "staff": self.people[name], "tier": tier}
+                    await conn.execute(_PUT_SHIFT, shift)
+        self.channel.names = {staff: name for name, staff in self.people.items()}
+        self._engine = Engine(self.database, {"alarm": AlarmHandler(CHANNELS)}, process="story")
+        self._outbox = Outbox(self.database, self.channel)  # type: ignore[arg-type]
+        await self.policy(LADDER)
+        return self
+
+    async def ends(self) -> None:
+        """Nothing has happened that was not expected."""
+        self.nothing_unexpected()
+
+    # What the story is set in.
+
+    async def policy(self, ladder: Policy) -> None:
+        """Alarms of this station follow this ladder from now on."""
+        await self.do("DELETE FROM policy WHERE station_id = :station", station=self.station)
+        async with self.database.transaction() as conn:
+            row = {"id": new_id(), "station": self.station, "ladder": policy_json(ladder)}
+            await conn.execute(_PUT_POLICY, row)
+
+    async def off_duty(self, *names: str) -> None:
+        """These are not on the rota any more, and operators and managers have gone."""
+        for name in names:
+            await self.do("DELETE FROM rota WHERE staff_id = :who", who=self.people[name])
+            await self.do("UPDATE staff SET active = false WHERE id = :who AND role <> 'caregiver'",
+                          who=self.people[name])  # fmt: skip
+
+    async def on_duty(self, name: str, tier: int) -> None:
+        """From now on this caregiver is on the rota, by himself or with others."""
+        async with self.database.transaction() as conn:
+            shift = {"id": new_id(), "station": self.station, "staff": self.people[name], "tier": tier}
+            await conn.execute(_PUT_SHIFT, shift)
+
+    async def do(self, statement: str, **values: Any) -> None:
+        """Change something that no part of the story is about."""
+        async with self.database.transaction() as conn:
+            await conn.execute(text(statement), values)
+
+    # What happens.
+
+    async def press(self, kind: str = "sos", *, suspected_s: float | None = None) -> UUID:
+        """A signal of the home. `suspected_s`: a fall that its wearer may cancel for so long."""
+        async with self.database.transaction() as conn:
+            at = await now(conn)
+            suspicion = None
+            if suspected_s is not None:
+                suspicion = Suspicion(at, at, at, at, at + timedelta(seconds=suspected_s), watching=False)
+            signal = Raise(
+                kind, Place(self.station, AREA, self.home), merge_key(self.home, None, kind), at,
+                {"code": kind, "text": {"en": kind, "zh": kind}}, actor=WEARER, suspicion=suspicion,
+            )  # fmt: skip
+            raised = await raise_alarms(conn, at, [signal])
+            await book.finish(conn, at, raised.cases.values(), CHANNELS)
+        (self.alarm,) = raised.alarm_ids
+        assert self.alarm is not None, "the press was held back"
+        await self._settle()
+        return self.alarm
+
+    async def cancel(self, kind: str = "sos") -> bool:
+        """The wearer says that all is well; True when that closed the alarm."""
+        async with self.database.transaction() as conn:
+            at = await now(conn)
+            key = merge_key(self.home, None, kind)
+            raised = await raise_alarms(conn, at, [], [key])
+            closed = lifecycle.cancel(raised.open_cases[key], at, WEARER, None)
+            await book.finish(conn, at, raised.cases.values(), CHANNELS)
+        await self._settle()
+        return closed
+
+    async def does(self, who: str, move: Move, **more: Any) -> MoveResult:
+        """Somebody does something with the alarm."""
+        if move is Move.RESOLVE:
+            more.setdefault("outcome", Outcome.HELP_GIVEN)
+        assert self.alarm is not None
+
+        async def keep(_: AsyncConnection, visit: Arrival | Departure) -> None:
+            self.visits.append(visit)
+
+        async with self.database.transaction() as conn:
+            request = MoveRequest(move, self.alarm, self.people[who], **more)
+            result = await perform(conn, request, Hooks(keep, keep, CHANNELS))
+        await self._settle()
+        return result
+
+    async def fast_forward(self, seconds: float) -> None:
+        """Let time pass. What came before must have been expected."""
+        self.nothing_unexpected()
+        await self._pass(seconds, lambda: False)
+
+    # What is expected.
+
+    async def expect_call(self, *people: str, within: float = 0) -> None:
+        """These are called, now or as soon as the time comes, at most `within` seconds from now."""
+        await self.expect_told("called", *people, within=within)
+
+    async def expect_told(self, kind: str, *people: str, within: float = 0) -> None:
+        """The same for any kind of message."""
+        missing = list(people)
+
+        def everybody() -> bool:
+            missing[:] = [one for one in missing if self.channel.take(one, kind) is None]
+            return not missing
+
+        await self._pass(within, everybody)
+        assert not missing, f"{missing} not told {kind!r} within {within} s; unexpected: {self._others()}"
+
+    async def expect_silence(self, seconds: float) -> None:
+        """Nobody is told anything for so long."""
+        await self.fast_forward(seconds)
+        self.nothing_unexpected()
+
+    async def expect(self, **wanted: Any) -> None:
+        """The alarm stands like this: state, step, owner (a name, or None for the station), exhausted, repeats,
+        outcome, due_in (seconds, to the second; None: nothing is due)."""
+        async with self.database.transaction() as conn:
+            row = (await conn.execute(_ALARM, {"id": self.alarm})).mappings().one()
+        found = {name: row[name] for name in wanted}
+        if found.get("due_in") is not None:
+            found["due_in"] = round(found["due_in"])
+        assert found == wanted
+
+    async def expect_log(self, *events: str) -> None:
+        """The alarm's log is exactly this, by the types of its events."""
+        async with self.database.transaction() as conn:
+            assert (await conn.execute(_LOG, {"id": self.alarm})).scalars().all() == list(events)
+
+    def nothing_unexpected(self) -> None:
+        """Every message so far has been expected."""
+        assert not self.channel.unexpected, f"nobody expected: {self._others()}"
+
+    def _others(self) -> list[str]:
+        return [str(told) for told in self.channel.unexpected]
+
+    # How time passes.
+
+    async def _settle(self) -> None:
+        """Whatever is due now is dealt with, and its messages are handed over."""
+        for _ in range(20):
+            claimed = [await self._engine.cycle(life_critical=critical) for critical in (True, False)]
+            if not any(claimed) and not await self._outbox.cycle():
+                async with self.database.transaction() as conn:
+                    assert (await conn.execute(_PUT_BACK)).scalar_one() == 0, "a deadline's handler failed"
+                return
+        raise AssertionError("something is due again and again")
+
+    async def _pass(self, seconds: float, enough: Callable[[], bool]) -> None:
+        """From one thing that is due to the next, until it is enough or the time is over."""
+        left = timedelta(seconds=seconds)
+        while not enough() and left:
+            async with self.database.transaction() as conn:
+                due_s: float | None = (await conn.execute(_NEXT_DUE)).scalar_one()
+            step = left if due_s is None else min(left, timedelta(seconds=max(0.001, due_s)))
+            async with self.owner.transaction() as conn:
+                await advance(conn, step)
+                await conn.execute(_MESSAGES_AGE, {"by": step})
+            left -= step
+            await self._settle()
+
+
+@asynccontextmanager
+async def story_on(urls: DatabaseUrls) -> AsyncIterator[Story]:
+    """A story on a fresh database."""
+    database = Database(urls.engine, application="story", pool_size=4)
+    owner = Database(urls.owner, application="story-clock", pool_size=1)
+    try:
+        yield await Story(database, owner).begins()
+    finally:
+        await database.close()
+        await owner.close()

@@ -1,0 +1,50 @@
+"""Nobody is there, or nobody answers: it never ends in silence."""
+
+from storyteller import Story
+
+from alerts.moves import Move
+
+
+async def test_nobody_on_call_and_the_next_step_comes_at_once(story: Story) -> None:
+    await story.off_duty("lin")
+    await story.press()
+    await story.expect_call("desk", "wu")
+    await story.expect(step=2, due_in=60)
+    await story.expect_log("raised", "no_one_on_call", "paged", "paged")
+
+
+async def test_at_its_end_the_ladder_goes_round_until_somebody_closes(story: Story) -> None:
+    await story.press()
+    for exhausted in (False, True, True):
+        await story.expect_call("lin", "desk", within=121)
+        await story.expect(exhausted=exhausted)
+        await story.expect_call("wu", within=61)
+        await story.expect_call("manager", within=61)
+        await story.expect(state="raised", exhausted=True, due_in=120)
+    await story.expect(step=9)
+    await story.does("manager", Move.ACCEPT)
+    await story.expect_told("handled", "lin", "wu")
+    await story.expect(owner="manager", exhausted=True)
+    await story.does("manager", Move.RESOLVE)
+    await story.expect_told("resolved", "lin", "wu")
+    await story.expect_silence(86_400)
+
+
+async def test_not_a_soul_and_then_somebody_comes_on_duty(story: Story) -> None:
+    await story.off_duty("lin", "wu", "desk", "manager")
+    await story.press()
+    await story.expect(state="raised", owner=None, step=3, exhausted=True, due_in=120)
+    await story.expect_silence(100)
+    await story.on_duty("passer-by", 2)
+    await story.expect_call("passer-by", within=21)
+    await story.expect(step=5, due_in=60)
+
+
+async def test_a_provider_that_is_down_delays_and_loses_nothing(story: Story) -> None:
+    story.channel.down = True
+    await story.press()
+    await story.expect_silence(30)
+    assert story.channel.refused > 4, "it is tried again and again"
+    story.channel.down = False
+    await story.expect_call("lin", "desk", within=30)
+    await story.expect_call("wu", within=60)
