@@ -37,14 +37,18 @@ class OnCall:
     def __init__(self, conn: AsyncConnection, now: datetime) -> None:
         self._conn = conn
         self._now = now
-        self._known: dict[tuple[UUID, str], list[UUID]] = {}
+        self._known: dict[tuple[UUID, str, UUID | None], list[UUID]] = {}
 
-    async def answering(self, station_id: UUID, targets: Sequence[str]) -> dict[str, list[UUID]]:
-        """As `people.answering`."""
-        missing = [target for target in targets if (station_id, target) not in self._known]
-        for target, staff in (await people.answering(self._conn, station_id, missing, self._now)).items():
-            self._known[station_id, target] = staff
-        return {target: self._known[station_id, target] for target in targets}
+    async def answering(
+        self, station_id: UUID, targets: Sequence[str], home_id: UUID | None = None
+    ) -> dict[str, list[UUID]]:
+        """As `people.answering`. What is the same for all homes of a station is asked once for them."""
+        keys = {target: (station_id, target, home_id if target in people.OF_THE_HOME else None) for target in targets}
+        missing = [target for target, key in keys.items() if key not in self._known]
+        if missing:
+            found = await people.answering(self._conn, station_id, missing, self._now, home_id)
+            self._known |= {keys[target]: staff for target, staff in found.items()}
+        return {target: self._known[key] for target, key in keys.items()}
 
 
 class AlarmHandler:
@@ -114,4 +118,4 @@ async def advance(case: Case, now: datetime, on_call: OnCall, movement: Movement
             return
         if case.suspected:
             FALLS.labels("paged").inc()
-        ladder.take_step(case, now, await on_call.answering(case.station_id, ladder.next_step(case).call))
+        ladder.take_step(case, now, await on_call.answering(case.station_id, ladder.next_step(case).call, case.home_id))

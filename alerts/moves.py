@@ -207,4 +207,5 @@ async def _escalate(conn: AsyncConnection, case: Case, now: datetime, actor: Act
         raise Refused(f"The alarm is already {case.state}.")
     case.log("escalated", now, actor, device_time=at)
     targets = ladder.next_step(case).call
-    ladder.take_step(case, now, await people.answering(conn, case.station_id, targets, now), actor, at=at)
+    called = await people.answering(conn, case.station_id, targets, now, case.home_id)
+    ladder.take_step(case, now, called, actor, at=at)

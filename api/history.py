@@ -14,7 +14,7 @@ from api import example, shapes
 from api.document import answers
 from api.page import json_page
 from api.problem import Problem, not_found
-from api.scope import Caller
+from api.scope import STAFF, Caller
 from carebed.clock import now as clock_now
 
 router = APIRouter(prefix="/homes", tags=["homes"])
@@ -47,7 +47,7 @@ _SERIES = text(f"""
     ),
     response_model=shapes.SeriesPage,
     response_class=JSONResponse,
-    responses=answers(401, 404, 422, ok={200: ("All series.", "application/json", example.SERIES)}),
+    responses=answers(401, 403, 404, 422, ok={200: ("All series.", "application/json", example.SERIES)}),
 )
 async def readings(
     call: Caller,
@@ -58,6 +58,7 @@ async def readings(
     to: Annotated[AwareDatetime | None, Query(description="by default now; at most 367 days after `from`")] = None,
     bucket: Annotated[Literal["hour"], Query(description="how much time is one entry")] = "hour",
 ) -> Response:
+    call.allow(STAFF, "see a home's readings")
     del bucket  # there is one, named so that there can be others
     if not (await call.conn.execute(_HOME, {"home": home_id})).scalar_one():
         raise not_found("There is no such home in your areas.")

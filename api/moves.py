@@ -18,7 +18,7 @@ from api.alarms import AlarmId, the_alarm
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.problem import Problem, as_json, forbidden
-from api.scope import DESK, RESPONDERS, Call, Caller, PartsOf
+from api.scope import CARERS, DESK, RESPONDERS, Call, Caller, PartsOf
 
 router = APIRouter(prefix="/alarms/{alarm_id}", tags=["moves"])
 
@@ -30,7 +30,7 @@ _ALLOWED: dict[Move, tuple[frozenset[str], str]] = {
     Move.ARRIVE: (RESPONDERS, "respond to alarms"),
     Move.LEAVE: (RESPONDERS, "respond to alarms"),
     Move.HAND_BACK: (RESPONDERS, "hand alarms back"),
-    Move.RESOLVE: (RESPONDERS, "resolve alarms"),
+    Move.RESOLVE: (CARERS, "resolve alarms"),
     Move.REOPEN: (DESK, "reopen alarms"),
     Move.ESCALATE: (DESK, "escalate alarms"),
     Move.COMMENT: (RESPONDERS, "comment on alarms"),

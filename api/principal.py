@@ -12,6 +12,7 @@ from api.problem import unauthorised
 from carebed.ids import new_id
 from registry.area import scope_of
 from registry.sign_in import ACCESS, REFRESH, Tokens, new_tokens, token_hash
+from registry.staff import OUTSIDERS
 
 #: NOTIFY channel of sign-outs; the payload is the access token's hash in hex.
 SIGN_OUT_CHANNEL = "carebed_session"
@@ -46,6 +47,10 @@ _CLOSE_BY_ACCESS = text("DELETE FROM staff_session WHERE access_hash = :hash")
 _TELL = text("SELECT pg_notify('carebed_session', :hash)")
 
 
+#: A scope in which no area lies.
+_NO_AREA = "-"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A signed-in person. `scope`: '/' + area prefix, as the database's `in_scope` compares it."""
@@ -60,8 +65,8 @@ class Principal:
 
     @property
     def scope(self) -> str:
-        """What this person may see."""
-        return "/" + scope_of(self.area_code)
+        """What this person may see. Outsiders: no area, only what they are called to."""
+        return _NO_AREA if self.role in OUTSIDERS else "/" + scope_of(self.area_code)
 
     def same_rights(self, other: "Principal") -> bool:
         """Has nothing changed that decides what this person may see?"""

@@ -16,6 +16,7 @@ from api.hub import Hub
 from api.principal import Principal, authenticate, enter
 from api.problem import forbidden
 from carebed.database import Database
+from registry.staff import OUTSIDERS
 
 #: Take charge at the desk, dispatch, raise and reopen.
 DESK = frozenset({"operator", "manager", "admin"})
@@ -29,8 +30,14 @@ SUPERVISION = MANAGERS | {"supervisor"}
 #: See by what a home is judged, and who is away.
 OFFICE = DESK | {"supervisor"}
 
-#: Go to the door.
-RESPONDERS = DESK | {"caregiver"}
+#: Go to the door; neighbours, volunteers and relatives to the alarms that they are called to.
+RESPONDERS = DESK | {"caregiver", *OUTSIDERS}
+
+#: Close what they went to.
+CARERS = DESK | {"caregiver"}
+
+#: See how people live.
+STAFF = CARERS | {"supervisor"}
 
 Bearer = Annotated[
     str | None,

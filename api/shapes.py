@@ -192,6 +192,9 @@ class Role(StrEnum):
     MANAGER = "manager"
     SUPERVISOR = "supervisor"
     ADMIN = "admin"
+    NEIGHBOUR = "neighbour"
+    VOLUNTEER = "volunteer"
+    FAMILY = "family"
 
 
 class Me(_Shape):

@@ -12,6 +12,7 @@ from carebed.database import metadata
 _TABLE_MODULES = (
     "carebed.clock", "carebed.deadline", "carebed.heartbeat",
     "registry.area", "registry.station", "registry.home", "registry.gateway", "registry.staff", "registry.absence",
+    "registry.care_circle",
     "alerts.alarm", "alerts.incident",
     "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.notification",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",

@@ -77,6 +77,39 @@ PEOPLE = (
     Person("caregiver-other", "苏木", "caregiver", OTHER_DISTRICT, OTHER_STATION, tier=1),
 )
 
+
+@dataclass(frozen=True, slots=True)
+class Companion:
+    """Somebody of a demo home's care circle who is no staff. `home`: its number, from 1. `telephone`: no such number
+    can be given to anybody, for no local number begins with 0."""
+
+    name: str
+    relation: str
+    home: int
+    rank: int
+    telephone: str
+    language: str = "zh"
+
+    @property
+    def id(self) -> UUID:
+        """The same at every start."""
+        return fixed_id(f"companion {self.relation} {self.home} {self.rank}")
+
+
+COMPANIONS = (
+    Companion("周玉兰", "neighbour", 1, 1, "+8659100000011"),
+    Companion("邱水生", "neighbour", 1, 2, "+8659100000012"),
+    Companion("叶青青", "volunteer", 1, 1, "+8659100000013"),
+    Companion("陈思远", "family", 1, 1, "+8659100000014"),
+    Companion("Chen Lihua", "family", 1, 2, "+8659100000015", language="en"),
+    Companion("江雨晴", "neighbour", 2, 1, "+8659100000016"),
+    Companion("潘子墨", "family", 2, 1, "+8659100000017"),
+    Companion("余书瑶", "family", 3, 1, "+8659100000018"),
+)
+
+#: (login, number of the home that he is assigned to).
+ASSIGNED = (("caregiver1", 1), ("caregiver2", 2), ("caregiver1", 3))
+
 _FAMILY_NAMES = "陈林黄郑吴张李王刘蔡叶苏许何高方潘江邱余"
 _GIVEN_NAMES = (
     "秀英", "桂兰", "玉珍", "淑贞", "春梅", "美华", "月娥", "金凤", "国强", "建国", "文彬", "志明", "德福", "长庚",

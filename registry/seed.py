@@ -52,6 +52,16 @@ _PUT_SHIFT = """
     ON CONFLICT (id) DO NOTHING
 """
 
+_PUT_COMPANION = """
+    INSERT INTO staff (id, name, role, area_code, language) VALUES (%s, %s, %s, %s, %s) ON CONFLICT (id) DO NOTHING
+"""
+
+_PUT_IN_CIRCLE = """
+    INSERT INTO care_circle (id, home_id, staff_id, relation, rank)
+    SELECT %s, home_id, %s, %s, %s FROM gateway WHERE id = %s AND home_id IS NOT NULL
+    ON CONFLICT (home_id, staff_id, relation) DO NOTHING
+"""
+
 _GATEWAYS = """
     SELECT id, home_id, (SELECT json_agg(json_build_object('id', d.id, 'kind', d.kind)
                                          ORDER BY d.kind = 'gateway', d.kind <> 'button', d.id)
@@ -114,6 +124,7 @@ def seed_demo(owner_url: str, homes: int, data_dir: Path) -> DemoCredentials:
         kept.write(path)
         _put_people(conn, wanted, kept.users, {person.login for person in stale_users})
         _put_homes(conn, missing, kept.gateways)
+        _put_circles(conn, homes)
         for gateway in lost_gateways:
             secret = password_hash(kept.gateways[gateway])
             conn.execute("UPDATE gateway SET secret_hash = %s WHERE id = %s", [secret, gateway])
@@ -182,6 +193,21 @@ def _put_homes(
             for one in home.devices
         ),
     )
+
+
+def _put_circles(conn: "psycopg.Connection[Any]", homes: int) -> None:
+    """Who is paired with the first homes."""
+    people = {person.login: person.id for person in district.PEOPLE}
+    paired = [(people[login], "assigned", 1, number) for login, number in district.ASSIGNED]
+    for one in district.COMPANIONS:
+        if one.home <= homes:
+            area, _ = district.community_of(one.home)
+            conn.execute(_PUT_COMPANION, [one.id, one.name, one.relation, area, one.language])
+            paired.append((one.id, one.relation, one.rank, one.home))
+    for staff, relation, rank, number in paired:
+        if number <= homes:
+            gateway = district.demo_home(number).gateway
+            conn.execute(_PUT_IN_CIRCLE, [new_id(), staff, relation, rank, gateway])
 
 
 def _copy(conn: "psycopg.Connection[Any]", target: str, rows: Iterable[tuple[object, ...]]) -> None:

@@ -336,3 +336,29 @@ async def test_a_caregiver_reads_the_name_of_whoever_holds_the_alarm_above_him(g
     await (await ground.service.person("operator2")).move(alarm, "acknowledge")
     seen = await (await ground.service.person("caregiver1")).alarm(alarm)
     assert seen["owner"]["name"] == "黄一鸣"
+
+
+@pytest.mark.parametrize("role", ["neighbour", "volunteer", "family"])
+async def test_who_is_no_staff_sees_the_alarm_he_is_called_to_and_nothing_else(ground: Ground, role: str) -> None:
+    service = ground.service
+    service.sql("UPDATE staff SET role = %s WHERE login = 'caregiver1'", role)
+    person = await service.person("caregiver1")
+    for path in ("/alarms", "/homes", "/visits"):
+        assert (await person.get(path)).json()["items"] == []
+    async with person.live() as stream:
+        event = await stream.next()
+        assert event is not None
+        assert event.data["items"] == []
+    service.sql(
+        "INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', 1, now())",
+        ground.ours, await person.me(),
+    )  # fmt: skip
+    assert [item["id"] for item in (await person.get("/alarms")).json()["items"]] == [ground.ours]
+    for move in ("accept", "arrive"):
+        assert (await person.move(ground.ours, move)).status_code == 200
+    assert (await person.move(ground.ours, "resolve", outcome="help_given")).status_code == 403, "that is for the desk"
+    assert (await person.move(ground.ours, "acknowledge")).status_code == 403
+    home = service.home("gw-0001")
+    span = {"from": "2026-11-20T00:00Z", "to": "2026-11-21T00:00Z"}
+    assert (await person.get(f"/homes/{home}/readings", **span)).status_code == 403
+    assert (await person.get(f"/homes/{home}/absences")).status_code == 403

@@ -60,14 +60,14 @@ def test_somebody_is_on_call_now_and_in_nine_years(urls: DatabaseUrls, tmp_path:
 
 def test_a_second_start_finds_everything_as_it_was_and_adds_what_is_missing(urls: DatabaseUrls, tmp_path: Path) -> None:
     first = seed_demo(urls.owner, 2, tmp_path)
-    hashes = sql(urls, "SELECT login, password_hash FROM staff ORDER BY login")
+    hashes = sql(urls, "SELECT login, password_hash FROM staff WHERE login IS NOT NULL ORDER BY login")
     assert seed_demo(urls.owner, 2, tmp_path) == first
     larger = seed_demo(urls.owner, 150, tmp_path)
     assert larger.users == first.users
     assert larger.gateways[:2] == first.gateways
     assert len(larger.gateways) == 150
     assert seed_demo(urls.owner, 1, tmp_path) == larger, "a smaller number takes nothing away"
-    assert sql(urls, "SELECT login, password_hash FROM staff ORDER BY login") == hashes
+    assert sql(urls, "SELECT login, password_hash FROM staff WHERE login IS NOT NULL ORDER BY login") == hashes
     assert sql(urls, "SELECT count(DISTINCT area_code) FROM home WHERE area_code ^@ '350102'") == [(2,)]
 
 
@@ -117,3 +117,30 @@ def test_a_city_is_seeded_in_seconds(urls: DatabaseUrls, tmp_path: Path) -> None
     began = time.monotonic()
     assert len(seed_demo(urls.owner, 5_000, tmp_path).gateways) == 5_000
     assert time.monotonic() - began < 30
+
+
+def test_the_first_homes_have_people_of_their_own_who_cannot_sign_in(urls: DatabaseUrls, tmp_path: Path) -> None:
+    for homes in (2, 2, 3):
+        seed_demo(urls.owner, homes, tmp_path)
+    paired = sql(
+        urls, "SELECT gateway.id, relation, count(*), bool_and(login IS NULL) FROM care_circle JOIN gateway"
+        " USING (home_id) JOIN staff ON staff.id = staff_id GROUP BY 1, 2 ORDER BY 1, 2"
+    )  # fmt: skip
+    assert paired == [
+        ("gw-0001", "assigned", 1, False), ("gw-0001", "family", 2, True), ("gw-0001", "neighbour", 2, True),
+        ("gw-0001", "volunteer", 1, True), ("gw-0002", "assigned", 1, False), ("gw-0002", "family", 1, True),
+        ("gw-0002", "neighbour", 1, True), ("gw-0003", "assigned", 1, False), ("gw-0003", "family", 1, True),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "staff",
+    ["'x', NULL, 'family'", "NULL, 'hash', 'family'", "NULL, NULL, 'caregiver'", "NULL, NULL, 'stranger'"],
+)
+def test_only_outsiders_may_be_without_a_sign_in(urls: DatabaseUrls, staff: str) -> None:
+    sql(urls, "INSERT INTO area (code, name, level) VALUES ('110000000000', 'a', 'province')")
+    with pytest.raises(psycopg.errors.CheckViolation):
+        sql(
+            urls, "INSERT INTO staff (id, name, area_code, login, password_hash, role)"
+            f" VALUES (gen_random_uuid(), 'n', '110000000000', {staff})"
+        )  # fmt: skip

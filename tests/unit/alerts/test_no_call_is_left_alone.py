@@ -40,8 +40,9 @@ HOME = Place(uuid4(), "350102001001", uuid4(), HER)
 class Everybody:
     """Somebody is on call for everything."""
 
-    async def answering(self, _: UUID, targets: Sequence[str]) -> dict[str, list[UUID]]:
+    async def answering(self, _: UUID, targets: Sequence[str], home: UUID | None = None) -> dict[str, list[UUID]]:
         """As `OnCall`."""
+        del home
         return {target: ON_CALL[target] for target in targets}
 
 

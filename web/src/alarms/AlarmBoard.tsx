@@ -4,6 +4,7 @@ import { useStore } from "../app/store";
 import type { Api } from "../http/api";
 import { Icon } from "../icons/Icon";
 import { useWords } from "../i18n/language";
+import { atDesk } from "../session/me";
 import { AlarmList } from "./AlarmList";
 import { isUnanswered, type Alarm } from "./alarm";
 import type { Board } from "./board";
@@ -27,7 +28,7 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
   const [open, setOpen] = useState<Open>(null);
   const [sheet, setSheet] = useState(false);
   const selected = selectedAlarm(state);
-  const canRaise = board.me.role !== "caregiver" && board.me.role !== "supervisor";
+  const canRaise = atDesk(board.me);
 
   const ask = useCallback(
     (alarm: Alarm, move: Move): void => {

@@ -1,5 +1,6 @@
 import { useFrom } from "../app/store";
 import { useWords } from "../i18n/language";
+import { atDesk } from "../session/me";
 import type { Alarm } from "./alarm";
 import type { Board } from "./board";
 import { responderChoices } from "./board-state";
@@ -36,7 +37,7 @@ export function MoveBar({ board, alarm, onMove, onDetails }: MoveBarProps) {
 function ResponderChoice({ board, alarm, moves }: { board: Board; alarm: Alarm; moves: readonly Move[] }) {
   const { moves: words } = useWords();
   const choices = responderChoices(alarm, board.me);
-  const useful = board.me.role !== "caregiver" && choices.length > 1 && moves.some((move) => RESPONDER_MOVES.has(move));
+  const useful = atDesk(board.me) && choices.length > 1 && moves.some((move) => RESPONDER_MOVES.has(move));
   if (!useful) return null;
   const nameOf = (staff: string): string =>
     staff === board.me.id

@@ -1,4 +1,4 @@
-import type { Me } from "../session/me";
+import { atDesk, type Me } from "../session/me";
 import { isOpen, type Alarm, type ResponseState } from "./alarm";
 
 /** Every move, in the order of an alarm's life; each is a path below /alarms/{id}/. */
@@ -51,15 +51,15 @@ const ACTIVE: ReadonlySet<ResponseState> = new Set<ResponseState>(["accepted", "
  */
 export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] {
   if (me.role === "supervisor") return [];
-  const atDesk = me.role !== "caregiver";
-  if (!isOpen(alarm)) return atDesk ? ["reopen", "comment"] : ["comment"];
+  const desk = atDesk(me);
+  if (!isOpen(alarm)) return desk ? ["reopen", "comment"] : ["comment"];
   const own = stateOf(alarm, me.id);
   const moves = responderMoves(stateOf(alarm, responder));
   moves.add("comment");
-  if (atDesk && !holds(alarm, me)) moves.add("acknowledge");
-  if (atDesk && responder === me.id && holds(alarm, me)) moves.add("hand-back");
-  if (atDesk) moves.add("escalate");
-  if (atDesk || (own !== null && ACTIVE.has(own))) moves.add("resolve");
+  if (desk && !holds(alarm, me)) moves.add("acknowledge");
+  if (desk && responder === me.id && holds(alarm, me)) moves.add("hand-back");
+  if (desk) moves.add("escalate");
+  if (desk || (me.role === "caregiver" && own !== null && ACTIVE.has(own))) moves.add("resolve");
   return MOVES.filter((move) => moves.has(move));
 }
 
@@ -72,7 +72,7 @@ export function nextMove(moves: readonly Move[]): Move | null {
 /** For whom a responder move is meant if nothing is chosen: whoever is furthest on the way, else the person here. */
 export function likelyResponder(alarm: Alarm, me: Me): string {
   const order: readonly ResponseState[] = ["arrived", "en_route", "accepted"];
-  if (me.role === "caregiver") return me.id;
+  if (!atDesk(me)) return me.id;
   for (const state of order) {
     const found = alarm.responses.find((response) => response.state === state);
     if (found) return found.staff;

@@ -318,6 +318,9 @@ export const en = {
     operator: "Operator",
     manager: "Manager",
     supervisor: "Supervisor",
+    neighbour: "Neighbour",
+    volunteer: "Volunteer",
+    family: "Family",
     admin: "Administrator",
   },
 };

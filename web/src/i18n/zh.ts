@@ -312,6 +312,9 @@ export const zh: Dictionary = {
     operator: "值班员",
     manager: "站长",
     supervisor: "监管人员",
+    neighbour: "邻居",
+    volunteer: "志愿者",
+    family: "家属",
     admin: "管理员",
   },
 };
