@@ -13,14 +13,13 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts import journal
+from alerts import journal, telling
 from alerts.alarm import Priority, State
 from alerts.case import Answer, Calling, Case
 from alerts.policy import DEFAULT_POLICY, Policy, policy_from
 from alerts.response import ResponseState
 from alerts.suspicion import Suspicion
 from carebed.deadline import KEEP_MOVING
-from carebed.ids import new_id
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -82,13 +81,6 @@ _SAVE_DEADLINE = text("""
 """)
 
 _END_DEADLINE = text("DELETE FROM deadline WHERE alarm_id = :id")
-
-_SAVE_MESSAGE = text("""
-    INSERT INTO notification (id, alarm_id, channel, staff_id, kind, step, life_critical, payload, state, created_at,
-        next_attempt_at)
-    VALUES (:id, :alarm_id, :channel, :staff_id, :kind, :step, :life_critical, '{}', 'pending', :created_at,
-        clock_timestamp())
-""")
 
 _WAKE_ENGINE = text("SELECT pg_notify('carebed_deadline', '')")
 
@@ -181,23 +173,7 @@ async def save(
     if responses:
         await conn.execute(_SAVE_RESPONSE, responses)
     await _save_deadlines(conn, now, changed)
-    await _save_messages(conn, now, changed, channels)
-
-
-async def _save_messages(conn: AsyncConnection, now: datetime, changed: list[Case], channels: Sequence[str]) -> None:
-    messages = [
-        {
-            "id": new_id(), "alarm_id": case.id, "channel": channel, "staff_id": message.staff_id,
-            "kind": message.kind, "step": message.step, "created_at": now,
-            "life_critical": case.priority is Priority.LIFE_CRITICAL,
-        }
-        for case in changed for message in case.messages for channel in channels
-    ]  # fmt: skip
-    if messages:
-        await conn.execute(_SAVE_MESSAGE, messages)
-    for case in changed:
-        case.told = case.told or bool(case.messages)
-        case.messages.clear()
+    await telling.write(conn, now, changed, channels)
 
 
 async def _save_deadlines(conn: AsyncConnection, now: datetime, changed: list[Case]) -> None:

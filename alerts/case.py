@@ -130,6 +130,8 @@ class Case:
     """How many of the events stand for changes that are in the database already (see `alerts.book.save`)."""
     told: bool = False
     """Whether messages have been put into the outbox."""
+    told_events: int = 0
+    """How many of the events have withdrawn the calls that they answer (see `alerts.telling`)."""
 
     @property
     def open(self) -> bool:

@@ -1,8 +1,19 @@
 """Through which channels people are told in this installation: one decision for every process that tells somebody."""
 
+from alerts.channel import Channel
+from alerts.channel.webhook import WebhookChannel
+from alerts.webhook import Webhook
 from carebed.settings import Settings
 
 
 def channels(settings: Settings) -> tuple[str, ...]:
-    """The live stream always; the webhook where one is set up."""
+    """The live stream always; the webhook and the channels of people's contact methods where they are set up."""
     return ("live", "webhook") if settings.webhook_url else ("live",)
+
+
+def set_up(settings: Settings) -> list[Channel]:
+    """The channels of this installation that the outbox hands messages to; whoever asks closes them."""
+    found: list[Channel] = []
+    if settings.webhook_url and settings.webhook_secret:
+        found.append(WebhookChannel(Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())))
+    return found

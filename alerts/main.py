@@ -2,11 +2,10 @@
 
 import gc
 
-from alerts.channels import channels
+from alerts.channels import channels, set_up
 from alerts.firing import AlarmHandler
 from alerts.lag import LagWatch
 from alerts.outbox import Outbox
-from alerts.webhook import Webhook
 from carebed.database import Database
 from carebed.engine import Engine, Handler
 from carebed.health import serve_health, shown
@@ -47,15 +46,13 @@ async def run(settings: Settings) -> None:
     # Here as well as in ingest: how far it is behind must also be seen when it is dead.
     watermarks = WatermarkMetrics(database)
     tasks["watermarks"] = watermarks.run()
-    webhook: Webhook | None = None
-    if settings.webhook_url and settings.webhook_secret:
-        webhook = Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())
-        tasks |= Outbox(database, webhook).tasks()
+    ways = set_up(settings)
+    tasks |= Outbox(database, ways).tasks()
     tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
     try:
         async with shown(watermarks):
             await run_tasks(tasks)
     finally:
-        if webhook is not None:
-            await webhook.close()
+        for way in ways:
+            await way.close()
         await database.close()

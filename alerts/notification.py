@@ -1,7 +1,7 @@
 """The outbox: one row per message to a person or a system, with its delivery state.
 
-Written in the alarm's own transaction and delivered afterwards, so nothing is told that did not happen and nothing
-that happened is left untold.
+Written in the alarm's own transaction (`alerts.telling`) and delivered afterwards (`alerts.outbox`), so nothing is told
+that did not happen and nothing that happened is left untold.
 """
 
 from enum import StrEnum
@@ -9,18 +9,19 @@ from enum import StrEnum
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from carebed.columns import instant, label, refers, uuid_key
+from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
 
 CHANNEL = "carebed_notification"
 
 
 class Delivery(StrEnum):
-    """Delivery state. A life-critical message is sent again rather than given up."""
+    """Delivery state. It never goes back; a life-critical message is sent again rather than given up."""
 
     PENDING = "pending"
     HANDED_OVER = "handed_over"
     DELIVERED = "delivered"
+    READ = "read"
     FAILED = "failed"
     EXPIRED = "expired"
 
@@ -31,22 +32,38 @@ notification = Table(
     "notification",
     metadata,
     uuid_key(),
-    refers("alarm_id", "alarm.id", index=True),
-    Column("channel", Text, CheckConstraint("channel IN ('live', 'webhook')", name="channel"), nullable=False),
+    refers("alarm_id", "alarm.id", required=False, index=True),
+    Column("channel", Text, CheckConstraint("channel ~ '^[a-z][a-z0-9_]{1,30}$'", name="channel"), nullable=False),
     refers("staff_id", "staff.id", required=False),
+    refers("contact_method_id", "contact_method.id", required=False),
     Column("kind", Text, nullable=False, comment="called, repeated, expired, handled, cancelled, resolved"),
     Column("step", Integer, nullable=False),
     Column("life_critical", Boolean, nullable=False),
+    Column(
+        "may_wait", Boolean, nullable=False, server_default=text("false"),
+        comment="a work order: goes with others, and not in quiet hours",
+    ),
     Column("payload", JSONB, nullable=False),
     Column("state", Text, CheckConstraint(f"state IN ({_QUOTED})", name="state"), nullable=False),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     instant("created_at", required=True),
-    instant("next_attempt_at", required=True, comment="real time: back-off is not shifted"),
+    recorded("due_at", comment="not before, by the database clock; infinity: nothing more to do"),
+    instant("next_attempt_at", required=True, comment="real time: leases and back-off are not shifted"),
     instant("handed_over_at"),
     instant("delivered_at"),
+    instant("read_at"),
+    label("provider_id", required=False),
+    label("answer_code", required=False),
     label("error", required=False),
     Index(
-        "ix_notification_pending", "channel", "life_critical", "next_attempt_at",
-        postgresql_where=text("state = 'pending'"),
+        "ix_notification_pending", "channel", "life_critical", "next_attempt_at", "due_at",
+        postgresql_where=text("state IN ('pending', 'handed_over')"),
+    ),
+    Index(
+        "ix_notification_provider", "channel", "provider_id", postgresql_where=text("provider_id IS NOT NULL")
+    ),
+    Index(
+        "ix_notification_contact_method", "contact_method_id", "created_at",
+        postgresql_where=text("contact_method_id IS NOT NULL"),
     ),
 )  # fmt: skip

@@ -1,167 +1,211 @@
-"""Delivers the outbox's webhook rows. (The live stream's rows are delivered by the API, which holds the streams.)
+"""Delivers the outbox: every channel that is set up, but the live stream (the API delivers that, it holds the streams).
 
-A row is leased by moving its next attempt into the future, sent outside any transaction, and settled afterwards; a
-process that dies in between leaves a row that is sent again: a duplicate rather than a miss. Life-critical messages
-are sent until they are taken, or until their alarm has been over for a day; others expire after a day.
+A row is leased by moving its next attempt into the future, sent outside any transaction, and settled afterwards
+(`alerts.delivery`); a process that dies in between leaves a row that is sent again: a duplicate rather than a miss.
 
-Each class has its own slots, and every slot takes its next message as soon as it is free: a receiver that hangs costs
-the slots that wait for it, and never those of life-critical messages for the sake of others.
+Each channel has its own slots, and of these the life-critical class has its own: every slot takes its next message as
+soon as it is free, so a provider that hangs costs the slots that wait for it, and never those of another channel, nor
+those of life-critical messages for the sake of others.
 """
 
 import asyncio
-import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row, text
 from sqlalchemy.exc import SQLAlchemyError
 
+from alerts import delivery
+from alerts.channel import SEND_S, Channel, Handover, NotTaken, Outgoing, Undeliverable
 from alerts.notification import CHANNEL
+from alerts.outgoing import Composer
 from alerts.view import read_alarms
-from alerts.webhook import Webhook
 from carebed.database import Database
 from carebed.logs import get_logger
 
 log = get_logger()
 
 _TICK_S = 1.0
-_SLOTS = 8
-#: Longer than a send may take (`alerts.webhook`); this long a message that a dying process had in hand is delayed.
+#: Of each channel. More for what may not wait: one alarm calls several people, and a storm many.
+_SLOTS = {True: 16, False: 8}
+#: Longer than a send may take; this long a message that a dying process had in hand is delayed.
 _LEASE_S = 15
-_RETRY_FIRST_S = 1
-_RETRY_LONGEST_S = 60
 
 SENT = Counter("carebed_notifications_sent", "Attempts to hand a notification over", ["channel", "outcome"])
-for _outcome in ("delivered", "failed"):
-    SENT.labels("webhook", _outcome)  # 0 from the start, or the first failure would be no increase
+HANDOVER = Histogram(
+    "carebed_notification_handover_seconds",
+    "From the moment a message is due to its first hand-over, by the database clock", ["channel"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300),
+)  # fmt: skip
 
-# Leases pending messages of one class, longest waiting first; another worker skips them until the lease ends.
+# Leases what is due, of each channel and class as much as it has free slots, longest waiting first; another worker
+# skips these rows until the lease ends. Work orders of a person that wait for the same moment come along.
 _LEASE = text("""
-    UPDATE notification SET next_attempt_at = clock_timestamp() + make_interval(secs => :lease),
-        attempts = attempts + 1
-    WHERE id IN (
-        SELECT id FROM notification
-        WHERE channel = 'webhook' AND state = 'pending' AND life_critical = :life_critical
-            AND next_attempt_at <= clock_timestamp()
-        ORDER BY next_attempt_at LIMIT :batch FOR UPDATE SKIP LOCKED)
-    RETURNING id, alarm_id, staff_id, kind, step, life_critical, attempts, created_at
+    WITH slot AS (
+        SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:classes AS boolean[]), CAST(:free AS int[]))
+            AS slot (channel, life_critical, free)
+    ), due AS MATERIALIZED (
+        SELECT picked.id FROM slot CROSS JOIN LATERAL (
+            SELECT id FROM notification
+            WHERE channel = slot.channel AND life_critical = slot.life_critical
+                AND state IN ('pending', 'handed_over')
+                AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
+            ORDER BY next_attempt_at LIMIT slot.free FOR UPDATE SKIP LOCKED) AS picked
+    ), leased AS (
+        UPDATE notification SET next_attempt_at = clock_timestamp() + make_interval(secs => :lease),
+            attempts = attempts + 1
+        WHERE id IN (SELECT id FROM due) RETURNING *
+    )
+    SELECT leased.*, contact_method.address, staff.role, to_jsonb(staff) ->> 'language' AS language
+    FROM leased LEFT JOIN contact_method ON contact_method.id = leased.contact_method_id
+    LEFT JOIN staff ON staff.id = leased.staff_id
+    ORDER BY leased.created_at
 """)
 
-_DELIVERED = text("""
-    UPDATE notification SET state = 'delivered', handed_over_at = carebed_now(), delivered_at = carebed_now(),
-        error = NULL
-    WHERE id = :id AND state <> 'delivered'
-""")
 
-# Not taken: again after a pause, unless it has expired.
-_AGAIN = text("""
-    UPDATE notification SET error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause),
-        state = CASE WHEN notification.created_at > carebed_now() - interval '1 day' THEN notification.state
-                     WHEN life_critical AND coalesce(alarm.closed_at, carebed_now()) > carebed_now() - interval '1 day'
-                     THEN notification.state ELSE 'expired' END
-    FROM alarm WHERE notification.id = :id AND notification.state = 'pending' AND alarm.id = notification.alarm_id
-""")
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A row in hand, the alarm object that goes with it, and the work orders that go out with it."""
 
-#: A leased row and the alarm object that goes with it.
-Leased = tuple[Row[Any], dict[str, Any] | None]
+    row: Row[Any]
+    alarm: dict[str, Any] | None
+    others: tuple[Row[Any], ...] = ()
+
+    @property
+    def rows(self) -> tuple[Row[Any], ...]:
+        """Everything that this one message carries."""
+        return (self.row, *self.others)
 
 
 class Outbox:
-    """The delivery worker of one process."""
+    """The delivery worker of one process. `channels`: those that are set up; it does not close them."""
 
-    def __init__(self, database: Database, webhook: Webhook) -> None:
+    def __init__(self, database: Database, channels: Iterable[Channel], composer: Composer | None = None) -> None:
         self._database = database
-        self._webhook = webhook
-        self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
+        self._channels = {channel.name: channel for channel in channels}
+        self._composer = composer or Composer()
+        self._wake = asyncio.Event()
+        self._busy: dict[tuple[str, bool], set[asyncio.Task[None]]] = {
+            (name, life_critical): set() for name in self._channels for life_critical in (True, False)
+        }
+        for name in self._channels:
+            for outcome in ("delivered", "handed_over", "failed", "undeliverable"):
+                SENT.labels(name, outcome)  # 0 from the start, or the first failure would be no increase
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Its named tasks for `run_tasks`."""
-        return {
-            "outbox-life-critical": self._loop(life_critical=True),
-            "outbox": self._loop(life_critical=False),
-            "outbox-wake": self._database.wake_on(CHANNEL, self._wake),
-        }
+        if not self._channels:
+            return {}
+        return {"outbox": self._run(), "outbox-wake": self._database.wake_on(CHANNEL, lambda _: self._wake.set())}
 
-    def _wake(self, _payload: str) -> None:
-        for wake in self._wakes.values():
-            wake.set()
-
-    async def _loop(self, *, life_critical: bool) -> None:
-        """Keep the slots of one class busy; a slot that gets free wakes the loop, like a new message does."""
-        wake = self._wakes[life_critical]
-        busy: set[asyncio.Task[None]] = set()
-
-        def free(task: asyncio.Task[None]) -> None:
-            busy.discard(task)
-            wake.set()
-            if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("outbox_delivery_died", error=repr(error))  # its lease runs out, and it is sent again
-
+    async def _run(self) -> None:
+        """Keep all slots busy; one that gets free wakes the loop, like a new message does."""
         try:
             while True:
-                wake.clear()
-                for leased in await self._lease(life_critical=life_critical, batch=_SLOTS - len(busy)):
-                    task = asyncio.create_task(self._deliver(leased))
-                    busy.add(task)
-                    task.add_done_callback(free)
+                self._wake.clear()
+                for leased in await self._lease(
+                    {slot: _SLOTS[slot[1]] - len(busy) for slot, busy in self._busy.items()}
+                ):
+                    self._start(leased)
                 try:
                     async with asyncio.timeout(_TICK_S):
-                        await wake.wait()
+                        await self._wake.wait()
                 except TimeoutError:
                     pass
         finally:
-            for task in busy:
-                task.cancel()
+            for busy in self._busy.values():
+                for task in busy:
+                    task.cancel()
+
+    def _start(self, leased: Leased) -> None:
+        busy = self._busy[leased.row.channel, leased.row.life_critical]
+
+        def free(task: asyncio.Task[None]) -> None:
+            busy.discard(task)
+            self._wake.set()
+            if not task.cancelled() and (error := task.exception()) is not None:
+                log.error("outbox_delivery_died", error=repr(error))  # its lease runs out, and it is sent again
+
+        task = asyncio.create_task(self._deliver(leased))
+        busy.add(task)
+        task.add_done_callback(free)
 
     async def cycle(self) -> int:
         """Lease and send one round of each class and wait for its end; how many were leased."""
-        leased = [
-            *await self._lease(life_critical=True, batch=_SLOTS),
-            *await self._lease(life_critical=False, batch=_SLOTS),
-        ]
+        leased = await self._lease({slot: _SLOTS[slot[1]] for slot in self._busy})
         await asyncio.gather(*(self._deliver(one) for one in leased))
-        return len(leased)
+        return sum(len(one.rows) for one in leased)
 
-    async def _lease(self, *, life_critical: bool, batch: int) -> list[Leased]:
-        """Up to `batch` messages, with their alarms as they are now; none while the database is away."""
-        if batch <= 0:
+    async def _lease(self, free: dict[tuple[str, bool], int]) -> list[Leased]:
+        """As many messages as there are free slots, with their alarms as they are now; none while the database is
+        away."""
+        slots = [(channel, life_critical, room) for (channel, life_critical), room in free.items() if room > 0]
+        if not slots:
             return []
+        channels, classes, room = zip(*slots, strict=True)
+        asked = {"channels": list(channels), "classes": list(classes), "free": list(room), "lease": _LEASE_S}
         try:
             async with self._database.transaction() as conn:
-                wanted = {"lease": _LEASE_S, "batch": batch, "life_critical": life_critical}
-                rows = (await conn.execute(_LEASE, wanted)).all()
-                alarms = await read_alarms(conn, {row.alarm_id for row in rows}) if rows else []
+                rows = (await conn.execute(_LEASE, asked)).all()
+                alarms = await read_alarms(conn, {row.alarm_id for row in rows if row.alarm_id}) if rows else []
         except (SQLAlchemyError, LostConnection, OSError) as error:
             log.warning("outbox_lease_failed", error=type(error).__name__)
             return []
-        by_id = {alarm["id"]: alarm for alarm in alarms}
-        return [(row, by_id.get(str(row.alarm_id))) for row in sorted(rows, key=lambda row: row.created_at)]
+        return _bundled(rows, {alarm["id"]: alarm for alarm in alarms})
 
     async def _deliver(self, leased: Leased) -> None:
         """Send one message and settle it. Where settling fails the lease runs out and it is sent again."""
-        row, alarm = leased
-        content = {
-            "type": f"alarm.{row.kind}",
-            "timestamp": row.created_at,
-            "data": {
-                "notification": row.id, "alarm": alarm, "alarm_id": row.alarm_id, "staff": row.staff_id,
-                "step": row.step, "kind": row.kind, "attempt": row.attempts,
-            },
-        }  # fmt: skip
-        error = await self._webhook.send(str(row.id), int(time.time()), content)
-        SENT.labels("webhook", "delivered" if error is None else "failed").inc()
+        row = leased.row
+        channel = self._channels[row.channel]
+        outcome = await _send(channel, self._composer.compose(row, leased.alarm, more=len(leased.others)))
+        SENT.labels(row.channel, _label(outcome)).inc()
         try:
-            await self._settle(row, error)
+            await self._settle(leased, outcome)
         except (SQLAlchemyError, LostConnection, OSError) as lost:
             log.warning("outbox_settle_failed", notification=str(row.id), error=type(lost).__name__)
 
-    async def _settle(self, row: Row[Any], error: str | None) -> None:
+    async def _settle(self, leased: Leased, outcome: "Handover | Exception") -> None:
         async with self._database.transaction() as conn:
-            if error is None:
-                await conn.execute(_DELIVERED, {"id": row.id})
+            if isinstance(outcome, Handover):
+                waits_s = await delivery.handed_over(conn, leased.rows, outcome)
+            else:
+                error = _reason(outcome)
+                log.warning(
+                    "notification_not_taken", channel=leased.row.channel, notification=str(leased.row.id),
+                    attempts=leased.row.attempts, error=error,
+                )  # fmt: skip
+                await delivery.not_taken(conn, leased.rows, error, permanent=isinstance(outcome, Undeliverable))
                 return
-            pause = min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(row.attempts - 1, 10))
-            log.warning("webhook_failed", notification=str(row.id), attempts=row.attempts, error=error)
-            await conn.execute(_AGAIN, {"id": row.id, "error": error, "pause": pause})
+        for waited_s in waits_s:
+            HANDOVER.labels(leased.row.channel).observe(waited_s)
+
+
+def _bundled(rows: Iterable[Row[Any]], alarms: dict[str, dict[str, Any]]) -> list[Leased]:
+    """One message for each row, but one for all work orders that go to one address."""
+    together: dict[Any, list[Row[Any]]] = {}
+    for row in rows:
+        together.setdefault(row.contact_method_id if row.may_wait else row.id, []).append(row)
+    return [Leased(first, alarms.get(str(first.alarm_id)), tuple(more)) for first, *more in together.values()]
+
+
+async def _send(channel: Channel, outgoing: Outgoing) -> Handover | Exception:
+    """What became of it: taken, or why not."""
+    try:
+        async with asyncio.timeout(SEND_S):
+            return await channel.send(outgoing)
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a channel, the message is tried again
+        return error
+
+
+def _reason(error: Exception) -> str:
+    """Short, and without personal data: only our own exceptions say more than their name."""
+    return (str(error) if isinstance(error, Undeliverable | NotTaken) else "")[:200] or type(error).__name__
+
+
+def _label(outcome: Handover | Exception) -> str:
+    if isinstance(outcome, Handover):
+        return "delivered" if outcome.delivered else "handed_over"
+    return "undeliverable" if isinstance(outcome, Undeliverable) else "failed"

@@ -15,9 +15,9 @@ def instant(name: str, *, required: bool = False, comment: str | None = None) ->
     return Column(name, DateTime(timezone=True), nullable=not required, comment=comment)
 
 
-def recorded(name: str = "created_at") -> Column[Any]:
+def recorded(name: str = "created_at", *, comment: str | None = None) -> Column[Any]:
     """When the row was written, by the database clock."""
-    return Column(name, DateTime(timezone=True), nullable=False, server_default=text("carebed_now()"))
+    return Column(name, DateTime(timezone=True), nullable=False, server_default=text("carebed_now()"), comment=comment)
 
 
 def label(name: str, *, required: bool = True) -> Column[Any]:

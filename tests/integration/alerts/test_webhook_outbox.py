@@ -9,6 +9,7 @@ from station_world import StationWorld, founded
 from webhook_receiver import SECRET, Delivery, Receiver, receiving
 
 from alerts import outbox as outbox_module
+from alerts.channel.webhook import WebhookChannel
 from alerts.moves import Move
 from alerts.outbox import Outbox
 from alerts.webhook import Webhook
@@ -33,7 +34,7 @@ async def receiver() -> AsyncIterator[Receiver]:
 async def outbox(world: StationWorld, receiver: Receiver) -> AsyncIterator[Outbox]:
     """The delivery worker."""
     webhook = Webhook(receiver.url, SECRET)
-    yield Outbox(world.database, webhook)
+    yield Outbox(world.database, [WebhookChannel(webhook)])
     await webhook.close()
 
 
@@ -140,7 +141,7 @@ async def test_whatever_is_no_success_is_tried_again(
 async def test_a_receiver_that_is_down_costs_nothing_but_time(world: StationWorld) -> None:
     webhook = Webhook("http://127.0.0.1:9/hook", SECRET)
     await world.alarm()
-    await Outbox(world.database, webhook).cycle()
+    await Outbox(world.database, [WebhookChannel(webhook)]).cycle()
     await webhook.close()
     (row,) = await world.rows("SELECT DISTINCT state, error FROM notification")
     assert (row.state, row.error) == ("pending", "ConnectError")
@@ -238,7 +239,7 @@ async def test_two_workers_share_the_messages_and_send_none_twice(
     for number in range(5):
         await world.alarm(key=f"home-{number}")
     webhook = Webhook(receiver.url, SECRET)
-    other = Outbox(world.database, webhook)
+    other = Outbox(world.database, [WebhookChannel(webhook)])
     while sum(await asyncio.gather(outbox.cycle(), other.cycle())):
         pass
     await webhook.close()

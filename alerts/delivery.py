@@ -1,0 +1,123 @@
+"""What became of a message: pending, handed over, delivered, read, or failed, expired. A state never goes back.
+
+Reports come late, double and out of order: what is known stays known. `failed` and `expired` are what we knew at the
+time, so a report that it was delivered after all counts, and one that it failed after it was delivered does not.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.channel import Handover
+from alerts.notification import Delivery
+from alerts.telling import NEWS, OVER
+
+#: A life-critical call that was handed over and of whose delivery nothing is known is sent again after so long, then
+#: after twice that, and so on.
+UNDELIVERED_S = 60
+_UNDELIVERED_LONGEST_S = 900
+_RETRY_FIRST_S = 1
+_RETRY_LONGEST_S = 60
+
+# Taken by its channel. What has been withdrawn in the meantime stays so, with what is known of it.
+_HANDED_OVER = text("""
+    UPDATE notification SET
+        state = CASE WHEN :delivered AND state <> 'read' THEN 'delivered'
+                     WHEN state = 'pending' THEN 'handed_over' ELSE state END,
+        handed_over_at = coalesce(handed_over_at, carebed_now()),
+        delivered_at = CASE WHEN :delivered THEN coalesce(delivered_at, carebed_now()) ELSE delivered_at END,
+        provider_id = coalesce(:provider_id, provider_id),
+        error = CASE WHEN state = 'pending' THEN NULL ELSE error END,
+        due_at = CASE WHEN :delivered OR state NOT IN ('pending', 'handed_over') OR due_at = 'infinity'
+                           OR NOT life_critical OR alarm_id IS NULL OR kind = ANY (:not_calls) THEN 'infinity'
+                      ELSE carebed_now() + make_interval(secs => :again) END,
+        next_attempt_at = clock_timestamp()
+    WHERE id = ANY (:ids)
+    RETURNING extract(epoch FROM carebed_now() - greatest(created_at, :due_at))::float8 AS waited_s
+""")
+
+# It reached the person's device: the method is proven, as if it had been verified anew.
+_PROVEN = text("""
+    UPDATE contact_method SET delivered_at = greatest(delivered_at, carebed_now()), failures = 0 WHERE id = :method
+""")
+
+_FAILING = text("""
+    UPDATE contact_method SET failures = failures + 1,
+        failed_at = CASE WHEN :permanent THEN carebed_now() ELSE failed_at END
+    WHERE id = :method
+""")
+
+# Not taken: again after a pause, unless nobody needs it any more.
+_AGAIN = text("""
+    UPDATE notification SET error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause),
+        state = CASE
+            WHEN message.state <> 'pending' THEN message.state
+            WHEN message.created_at > carebed_now()
+                - CASE WHEN message.alarm_id IS NULL THEN interval '10 minutes' ELSE interval '1 day' END
+            THEN message.state
+            WHEN message.life_critical AND coalesce(alarm.closed_at, carebed_now()) > carebed_now() - interval '1 day'
+            THEN message.state ELSE 'expired' END
+    FROM notification AS message LEFT JOIN alarm ON alarm.id = message.alarm_id
+    WHERE message.id = notification.id AND notification.id = ANY (:ids)
+        AND notification.state IN ('pending', 'handed_over')
+""")
+
+_FAILED = text("""
+    UPDATE notification SET state = 'failed', error = :error, due_at = 'infinity'
+    WHERE id = ANY (:ids) AND state IN ('pending', 'handed_over')
+""")
+
+# The next method of the same person for the same call, now instead of later. One that somebody works on comes anyway.
+_NEXT_METHOD = text("""
+    UPDATE notification SET due_at = carebed_now() WHERE id = (
+        SELECT id FROM notification
+        WHERE alarm_id = :alarm AND staff_id = :staff AND contact_method_id IS NOT NULL AND state = 'pending'
+            AND kind <> ALL (:not_calls) AND attempts = 0 AND due_at > carebed_now() AND due_at < 'infinity'
+        ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+""")
+
+_NOT_CALLS = sorted(NEWS | OVER)
+
+
+async def handed_over(conn: AsyncConnection, rows: Sequence[Row[Any]], handover: Handover) -> list[float]:
+    """Settle what a channel took (the rows that one message carried). How long they had waited since they were due,
+    in seconds, of those that were handed over for the first time."""
+    first = rows[0]
+    again_s = min(_UNDELIVERED_LONGEST_S, UNDELIVERED_S * 2 ** min(first.attempts - 1, 10))
+    settled = await conn.execute(
+        _HANDED_OVER,
+        {
+            "ids": [row.id for row in rows], "delivered": handover.delivered, "provider_id": handover.provider_id,
+            "again": again_s, "not_calls": _NOT_CALLS, "due_at": first.due_at,
+        },
+    )  # fmt: skip
+    waits = [row.waited_s for row in settled]
+    if handover.delivered and first.contact_method_id is not None:
+        await conn.execute(_PROVEN, {"method": first.contact_method_id})
+    return waits if first.attempts == 1 else []
+
+
+async def not_taken(conn: AsyncConnection, rows: Sequence[Row[Any]], error: str, *, permanent: bool) -> None:
+    """Settle what a channel did not take. `permanent`: it never will."""
+    first = rows[0]
+    ids = [row.id for row in rows]
+    if permanent:
+        await conn.execute(_FAILED, {"ids": ids, "error": error})
+    else:
+        pause = min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(first.attempts - 1, 10))
+        await conn.execute(_AGAIN, {"ids": ids, "error": error, "pause": pause})
+    if first.contact_method_id is not None:
+        await conn.execute(_FAILING, {"method": first.contact_method_id, "permanent": permanent})
+        await pull_next_method(conn, first.alarm_id, first.staff_id)
+
+
+async def pull_next_method(conn: AsyncConnection, alarm_id: UUID | None, staff_id: UUID | None) -> None:
+    """The person's next method for this alarm is due now."""
+    if alarm_id is not None:
+        await conn.execute(_NEXT_METHOD, {"alarm": alarm_id, "staff": staff_id, "not_calls": _NOT_CALLS})
+
+
+__all__ = ["UNDELIVERED_S", "Delivery", "handed_over", "not_taken", "pull_next_method"]

@@ -1,0 +1,149 @@
+"""The words of messages to people: one table (kind x audience x language), plain text.
+
+A message names the alarm by its short number, so that two people on the telephone talk about the same one (L3). Nothing
+about anybody's health beyond the kind of the alarm, and nothing from the access notes: push and SMS are read over
+shoulders.
+"""
+
+from typing import Any, NamedTuple
+
+LANGUAGES = ("zh", "en")
+
+_KINDS: dict[str, tuple[str, str]] = {
+    "sos": ("紧急呼叫", "Emergency call"),
+    "fall": ("跌倒", "Fall"),
+    "smoke": ("烟雾报警", "Smoke"),
+    "gas": ("燃气报警", "Gas"),
+    "assist": ("请求协助", "Asks for help"),
+    "doorbell": ("门铃", "Doorbell"),
+    "leak": ("漏水", "Water leak"),
+    "inactivity": ("长时间无活动", "No activity"),
+    "vital_signs": ("体征提醒", "Check on the resident"),
+    "zone": ("离开安全区域", "Left the safe area"),
+    "bed": ("离床未归", "Not back in bed"),
+    "check_in": ("未报平安", "No all-is-well"),
+    "door": ("门未关", "Door open"),
+    "water": ("用水异常", "Water running"),
+    "lag": ("平台处理延迟", "The platform is behind"),
+    "outage": ("多户同时断线", "Many homes cut off"),
+    "offline": ("设备离线", "Device offline"),
+    "battery": ("电量低", "Battery low"),
+    "tamper": ("设备被拆动", "Device tampered with"),
+    "clock": ("设备时钟错误", "Device clock wrong"),
+    "sensor": ("传感器故障", "Sensor fault"),
+    "mains": ("停电", "Power cut"),
+    "not_worn": ("手环未佩戴", "Wristband not worn"),
+    "vital_trend": ("体征趋势", "Trend to look at"),
+    "alarm_load": ("报警过多", "Too many alarms"),
+}  # fmt: skip
+_ANY_KIND = ("报警", "Alarm")
+
+#: What a message says, by its kind: title and body in Chinese, then in English. `{kind}`, `{place}`, `{number}`.
+_SAY: dict[str, tuple[str, str, str, str]] = {
+    "called": (
+        "{kind}：请前往", "{place}：{kind}，请您响应。编号 {number}。",
+        "{kind}: please go", "{place}: {kind}. Please answer. No. {number}.",
+    ),
+    "repeated": (
+        "{kind}：再次呼叫", "{place}：{kind}，再次呼叫。编号 {number}。",
+        "{kind}: again", "{place}: {kind}, called again. No. {number}.",
+    ),
+    "expired": (
+        "{kind}：尚未行动", "{place}：{kind}，您的响应已超时，请立即行动或交回。编号 {number}。",
+        "{kind}: still waiting", "{place}: {kind}. Your answer has run out: move now, or hand back. No. {number}.",
+    ),
+    "handed_back": (
+        "{kind}：已被交回", "{place}：{kind}，响应人已交回，请重新安排。编号 {number}。",
+        "{kind}: handed back", "{place}: {kind} was handed back. Please find somebody else. No. {number}.",
+    ),
+    "cancel_remark": (
+        "{kind}：本人取消", "{place}：{kind}，本人表示取消，请核实。编号 {number}。",
+        "{kind}: says cancel", "{place}: {kind}. The resident cancels; please make sure. No. {number}.",
+    ),
+    "cleared_remark": (
+        "{kind}：信号已消失", "{place}：{kind}，信号已消失，请核实。编号 {number}。",
+        "{kind}: signal over", "{place}: {kind}. The signal is over; please make sure. No. {number}.",
+    ),
+    "handled": (
+        "{kind}：已有人响应", "{place}：{kind}，已有人前往，您无需行动。编号 {number}。",
+        "{kind}: handled", "{place}: {kind}. Somebody is going; you need not. No. {number}.",
+    ),
+    "resolved": (
+        "{kind}：已处理完毕", "{place}：{kind}，已处理完毕。编号 {number}。",
+        "{kind}: closed", "{place}: {kind} is closed. No. {number}.",
+    ),
+    "cancelled": (
+        "{kind}：已取消", "{place}：{kind}，已取消，您无需行动。编号 {number}。",
+        "{kind}: cancelled", "{place}: {kind} was cancelled; you need not go. No. {number}.",
+    ),
+    "cleared": (
+        "{kind}：已恢复", "{place}：{kind}，已恢复，您无需行动。编号 {number}。",
+        "{kind}: over", "{place}: {kind} is over; you need not go. No. {number}.",
+    ),
+    "verify": (
+        "验证码", "您的验证码是 {code}，10 分钟内有效。请勿告诉他人。",
+        "Your code", "Your code is {code}. It holds for 10 minutes. Tell nobody.",
+    ),
+    "test": (
+        "测试", "这是一条测试消息，无需行动。",
+        "Test", "This is a test; you need not do anything.",
+    ),
+}  # fmt: skip
+
+_MORE = ("另有 {more} 条。", " {more} more.")
+_ANSWER_BY_CODE = ("回复 1{code} 前往，2{code} 不能去。", " Reply 1{code}: I go. 2{code}: I cannot.")
+
+#: The longest part of a place that a message shows.
+_PLACE_CHARACTERS = 20
+
+
+class Words(NamedTuple):
+    """What a message says. `parts`: the same by name, for providers whose messages are templates."""
+
+    title: str
+    body: str
+    parts: dict[str, str]
+
+
+def alarm_number(alarm_id: object) -> str:
+    """The alarm's short number, as people say it: the last four digits of its id, in capitals."""
+    return str(alarm_id).replace("-", "")[-4:].upper()
+
+
+def kind_words(kind: str, language: str) -> str:
+    """The alarm's kind in words."""
+    return _KINDS.get(kind, _ANY_KIND)[_index(language)]
+
+
+def words(
+    kind: str, alarm: dict[str, Any] | None, language: str, *, code: str | None = None, more: int = 0,
+    by_code: bool = False,
+) -> Words:  # fmt: skip
+    """What a message of this kind says. `alarm`: the alarm object; `more`: how many others go with it; `by_code`: it
+    can be answered by sending `code`. A kind without words of its own says what a call says."""
+    at = _index(language)
+    say = _SAY.get(kind, _SAY["called"])
+    title, body = (say[0], say[1]) if at == 0 else (say[2], say[3])
+    parts = {
+        "kind": kind_words(alarm["kind"], language) if alarm else "",
+        "place": _place(alarm) if alarm else "",
+        "number": alarm_number(alarm["id"]) if alarm else "",
+        "code": code or "",
+    }
+    text = body.format(**parts)
+    if more:
+        text += _MORE[at].format(more=more)
+    if by_code and code:
+        text += _ANSWER_BY_CODE[at].format(code=code)
+    return Words(title.format(**parts), text, parts)
+
+
+def _place(alarm: dict[str, Any]) -> str:
+    """The first line of the address, or the home's name."""
+    place = alarm.get("place") or {}
+    lines = str(place.get("address") or place.get("name") or "").splitlines()
+    return lines[0][:_PLACE_CHARACTERS] if lines else ""
+
+
+def _index(language: str) -> int:
+    return 1 if language == "en" else 0
