@@ -1,8 +1,9 @@
 """A channel that keeps what it is given: each message once, until a story has expected it."""
 
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import UUID
+
+from alerts.channel import Handover, NotTaken, Outgoing
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,25 @@ class Recording:
     down: bool = False
     """Refuse everything, as a provider that is down."""
     refused: int = 0
-    _seen: set[str] = field(default_factory=set)
+    _seen: set[UUID] = field(default_factory=set)
 
-    async def send(self, message_id: str, timestamp: int, content: dict[str, Any]) -> str | None:
-        """As `alerts.webhook.Webhook.send`; one message handed over twice is one that nobody expected."""
-        del timestamp
+    name = "webhook"
+    is_route = False
+
+    async def send(self, outgoing: Outgoing) -> Handover:
+        """As every channel; one message handed over twice is one that nobody expected."""
         if self.down:
             self.refused += 1
-            return "HTTP 503"
-        data = content["data"]
-        kind = data["kind"] if message_id not in self._seen else f"{data['kind']} again"
-        self._seen.add(message_id)
-        self.unexpected.append(Told(self.names[data["staff"]], kind, data["step"], data["alarm_id"]))
-        return None
+            raise NotTaken("HTTP 503")
+        kind = outgoing.kind if outgoing.id not in self._seen else f"{outgoing.kind} again"
+        self._seen.add(outgoing.id)
+        assert outgoing.staff_id is not None
+        assert outgoing.alarm_id is not None
+        self.unexpected.append(Told(self.names[outgoing.staff_id], kind, outgoing.step, outgoing.alarm_id))
+        return Handover(delivered=True)
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
     def take(self, person: str, kind: str) -> Told | None:
         """The first message of that kind to that person that nobody has expected yet; it is expected now."""

@@ -71,12 +71,15 @@ _PUT_POLICY = text("INSERT INTO policy (id, station_id, ladder) VALUES (:id, :st
 # Seconds until something is due again: a deadline by the database's clock, a message by real time.
 _NEXT_DUE = text("""
     SELECT least((SELECT extract(epoch FROM min(due_at) - carebed_now()) FROM deadline),
-        (SELECT extract(epoch FROM min(next_attempt_at) - clock_timestamp()) FROM notification
-         WHERE state = 'pending' AND channel <> 'live'))::float8
+        (SELECT min(extract(epoch FROM greatest(next_attempt_at - clock_timestamp(), due_at - carebed_now())))
+         FROM notification WHERE state IN ('pending', 'handed_over') AND due_at < 'infinity' AND channel <> 'live')
+    )::float8
 """)
 
-# Messages wait in real time, which no story has: what passes for the story has passed for them.
-_MESSAGES_AGE = text("UPDATE notification SET next_attempt_at = next_attempt_at - :by WHERE state = 'pending'")
+# Messages pause in real time, which no story has: what passes for the story has passed for them.
+_MESSAGES_AGE = text("""
+    UPDATE notification SET next_attempt_at = next_attempt_at - :by WHERE state IN ('pending', 'handed_over')
+""")
 
 _ALARM = text("""
     SELECT alarm.state, alarm.step, alarm.exhausted, alarm.repeats, alarm.outcome, staff.login AS owner,
@@ -120,7 +123,7 @@ class Story:
                     await conn.execute(_PUT_SHIFT, shift)
         self.channel.names = {staff: name for name, staff in self.people.items()}
         self._engine = Engine(self.database, {"alarm": AlarmHandler(CHANNELS)}, process="story")
-        self._outbox = Outbox(self.database, self.channel)  # type: ignore[arg-type]
+        self._outbox = Outbox(self.database, [self.channel])
         await self.policy(LADDER)
         return self
 

@@ -268,7 +268,7 @@ async def test_the_worker_outlives_a_lost_database(world: StationWorld) -> None:
         """SELECT count(pg_terminate_backend(pid)) AS n FROM pg_stat_activity
            WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename = 'carebed_engine'"""
     )
-    assert row.n > 1
+    assert row.n >= 1
     await world.alarm()
     await until(world, delivered=4)
     assert outbox_module._LEASE_S > 10, "longer than a send"
