@@ -1,7 +1,7 @@
 """How a person can be reached: one row per channel and address, verified by a code that was sent there.
 
 Addresses are personal data: they are never logged, and whoever only calls people never reads them
-(`contact_methods_of` in migration 0018 gives none).
+(`contact_methods_of` in migration 0019 gives none).
 """
 
 from collections.abc import Collection, Iterable

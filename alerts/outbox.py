@@ -59,7 +59,7 @@ _LEASE = text("""
             attempts = attempts + 1
         WHERE id IN (SELECT id FROM due) RETURNING *
     )
-    SELECT leased.*, contact_method.address, staff.role, to_jsonb(staff) ->> 'language' AS language
+    SELECT leased.*, contact_method.address, staff.role, staff.language
     FROM leased LEFT JOIN contact_method ON contact_method.id = leased.contact_method_id
     LEFT JOIN staff ON staff.id = leased.staff_id
     ORDER BY leased.created_at
