@@ -18,13 +18,14 @@ from carebed.logs import get_logger
 from carebed.turns import in_turns
 from gateway.topics import shard_of
 from ingest.detect.core import Absence, Device, Home
+from ingest.detect.rhythm import DAYS_KEPT
 from ingest.detect.silence import Link, Pipeline, that_would_tell
 from ingest.parameters import Where
 
 log = get_logger()
 
-#: Absences that ended longer ago are no detector's business any more.
-_ABSENCES_KEPT = timedelta(days=40)
+#: Absences that ended longer ago are no detector's business any more, nor of a rhythm that is learned from its start.
+_ABSENCES_KEPT = timedelta(days=DAYS_KEPT + 2)
 
 _HOMES = """
     SELECT home.id, home.station_id, home.area_code, area.time_zone,

@@ -20,7 +20,8 @@ from ingest.memory import Cursor, Shown
 
 #: Rows in memory at a time, of all homes of a batch; a device has this many of a look at least and at most.
 _ROWS, _LEAST, _MOST = 50_000, 20, 1_000
-#: A device of which nothing was shown yet is shown its last hours; one that was away, its last weeks.
+#: A device of which nothing was shown yet is shown its last hours, by its own clock where that is slow; one that was
+#: away, its last weeks.
 FIRST_SHOWN = timedelta(hours=6)
 _REACHES_BACK = timedelta(days=40)
 #: Clocks may run ahead by ten minutes.
@@ -52,6 +53,16 @@ _CHECK_INS = """
     ) AS page
 """
 
+# Devices that were heard lately, and whose newest reading says all the same that it is older than a first look reaches.
+_SLOW = """
+    SELECT key.device_id, newest.time FROM unnest(%s::text[]) AS key (device_id)
+    JOIN device_state AS state ON state.device_id = key.device_id AND state.lane = 'reading' AND state.seen_at >= %s
+    CROSS JOIN LATERAL (
+        SELECT time, received_at FROM reading WHERE device_id = key.device_id AND time >= %s AND time < %s
+        ORDER BY time DESC LIMIT 1
+    ) AS newest WHERE newest.time < %s AND newest.received_at >= %s
+"""
+
 Row = tuple[datetime, str, str, float | None, str | None, str | None, Any, datetime]
 """time, message id, type, value, value_text, unit, data, received_at."""
 
@@ -76,8 +87,21 @@ async def read_news(
     for statement, kinds, lane in ((_READINGS, readings, "readings"), (_CHECK_INS, alarms, "alarms")):
         cursors = {one: cursor for _, shown in homes.values() for one, cursor in getattr(shown, lane).items()}
         keys = {one: cursors.get(one) or Cursor(now - FIRST_SHOWN) for one in devices}
+        if statement is _READINGS:
+            keys |= await _slow(conn, now, keys.keys() - cursors.keys())
         lanes.append(await _read(conn, now, statement, keys, kinds, page) if kinds else {})
     return {home_id: _news(home, shown, lanes, page) async for home_id, (home, shown) in in_turns(homes.items())}
+
+
+async def _slow(conn: AsyncConnection, now: datetime, new: Iterable[str]) -> dict[str, Cursor]:
+    """Of devices of which nothing was shown yet, those whose clock is too slow to be seen at all, even as slow."""
+    wanted = sorted(new)
+    if not wanted:
+        return {}
+    first = now - FIRST_SHOWN
+    asked = [text_array(wanted), first, now - _REACHES_BACK, now + _AHEAD, first, first]
+    rows = await (await (await psycopg_of(conn)).execute(_SLOW, asked)).fetchall()
+    return {device_id: Cursor(at - FIRST_SHOWN) for device_id, at in rows}
 
 
 async def _read(

@@ -47,6 +47,7 @@ class Drift(msgspec.Struct, frozen=True):
 
     `received_at`, `shortest_s`: the newest receipt, and the greatest difference in it (device less ours: the shortest
     way). `out_since`: differing by `out_s` since then, in `outs` receipts. `rights`: receipts in a row that were right.
+    `wrong_at`: the receipt by which it is known to be wrong, until that is raised.
     """
 
     received_at: datetime
@@ -56,6 +57,7 @@ class Drift(msgspec.Struct, frozen=True):
     outs: int = 0
     rights: int = 0
     raised: bool = False
+    wrong_at: datetime | None = None
 
 
 class ClockState(msgspec.Struct, frozen=True):
@@ -79,7 +81,7 @@ class ClockDetector:
         kept = {one: drift for one, drift in state.drifts.items() if one in home.devices}
         due_at = next_round(home, event.at, _LOOK)
         if event.received_at is None or event.device_time is None or event.device_time == event.received_at:
-            return Step(ClockState(kept), due_at=due_at)
+            return _to_be_told(kept, (), due_at)
         ahead_s = (event.device_time - event.received_at).total_seconds()
         known = kept.get(device_id)
         if known is None or event.received_at > known.received_at:
@@ -90,9 +92,15 @@ class ClockDetector:
         return _say(kept, device_id, event.at, due_at, home, parameters)
 
     def due(self, state: ClockState, at: datetime, home: Home, parameters: ClockParameters) -> Step:
-        """The round in which messages are looked at."""
-        del parameters
-        return Step(state, due_at=next_round(home, at, _LOOK))
+        """The round in which messages are looked at; or a clock was seen to be wrong. Told of now and not when that
+        clock says that it is: by a clock that is hours slow everything is long past."""
+        drifts = dict(state.drifts)
+        raised: list[Finding] = []
+        for device_id, drift in sorted(drifts.items()):
+            if device_id in home.devices and not drift.raised and _is_wrong(drift, parameters):
+                raised.append(_wrong(device_id, drift, home, parameters))
+                drifts[device_id] = msgspec.structs.replace(drift, raised=True, wrong_at=None)
+        return Step(ClockState(drifts), tuple(raised), due_at=next_round(home, at, _LOOK))
 
 
 DETECTOR = ClockDetector()
@@ -124,16 +132,22 @@ def _say(
     """What the receipts before this one, which may not be complete yet, have shown."""
     drift = drifts.get(device_id)
     if drift is None:
-        return Step(ClockState(drifts), due_at=due_at)
-    raised: tuple[Finding, ...] = ()
+        return _to_be_told(drifts, (), due_at)
     cleared: tuple[Clearing, ...] = ()
     if drift.raised and drift.rights >= parameters.messages:
         cleared = (_right(device_id, at, home),)
         drift = msgspec.structs.replace(drift, raised=False)
-    elif not drift.raised and _is_wrong(drift, parameters):
-        raised = (_wrong(device_id, drift, home, parameters),)
-        drift = msgspec.structs.replace(drift, raised=True)
-    return Step(ClockState({**drifts, device_id: drift}), raised, cleared, due_at)
+    elif drift.raised or not _is_wrong(drift, parameters):
+        drift = msgspec.structs.replace(drift, wrong_at=None)
+    elif drift.wrong_at is None:
+        drift = msgspec.structs.replace(drift, wrong_at=drift.received_at)
+    return _to_be_told({**drifts, device_id: drift}, cleared, due_at)
+
+
+def _to_be_told(drifts: dict[str, Drift], cleared: tuple[Clearing, ...], due_at: datetime) -> Step:
+    """Asked again by the time at which a clock is known to be wrong, else at `due_at`."""
+    wrong = [one.wrong_at for one in drifts.values() if one.wrong_at is not None]
+    return Step(ClockState(drifts), cleared=cleared, due_at=min(wrong, default=due_at))
 
 
 def _is_wrong(drift: Drift, parameters: ClockParameters) -> bool:

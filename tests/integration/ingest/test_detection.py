@@ -8,6 +8,7 @@ from small_district import Pipeline, message
 from toy_detectors import Broken, OpenDoor
 
 from ingest.alarm_lane import AlarmLane
+from ingest.detect.clock import DETECTOR as CLOCK
 from ingest.detection import DetectHandler
 from ingest.reading_lane import ReadingLane
 from tests.conftest import TestClock
@@ -147,6 +148,17 @@ async def test_an_event_older_than_what_was_shown_of_its_device_is_history(watch
     await watched.pass_(seconds=1)
     await watched.look()
     assert "door" not in [event.type for event in watched.doors.shown[before:]]
+
+
+async def test_a_device_whose_clock_was_hours_slow_from_the_first_is_shown_and_told_of(watched: Watched) -> None:
+    """It writes UTC and calls it the time of Fuzhou; everything that it says seems older than a first look reaches."""
+    for _ in range(6):
+        await watched.say("door", ago_s=8 * 3600)
+        await watched.pass_(minutes=40)
+    for _ in range(4):
+        await watched.pass_(seconds=55)
+    await watched.pipeline.detect(CLOCK)
+    assert await watched.alarms() == [("clock", "raised")]
 
 
 async def test_a_check_in_is_shown_although_newer_readings_of_its_device_were(watched: Watched) -> None:

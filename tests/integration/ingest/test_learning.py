@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 from small_district import Pipeline, message
+from sqlalchemy import text
 
 from carebed.database import Database
 from carebed.embedded.postgres import DatabaseUrls
@@ -77,3 +78,28 @@ async def test_a_home_that_is_too_young_has_no_rhythm_yet(pipeline: Pipeline, ow
     assert await learn_rhythms(owner) == 1
     assert await pipeline.count("learned") == 0
     assert await learn_rhythms(owner) == 0
+
+
+async def test_an_absence_of_long_ago_is_no_habit_of_a_home_that_is_learned_from_its_start(
+    pipeline: Pipeline, owner: Database
+) -> None:
+    """A week in hospital, eight weeks ago: out by the door, and back."""
+    home = await pipeline.simple_home()
+    await pipeline.people()
+    await pipeline.run("UPDATE device SET heartbeat_s = NULL")
+    (now,) = await pipeline.row("SELECT carebed_now()")
+    left_at, back_at = now - timedelta(days=58), now - timedelta(days=51)
+    await pipeline.run(
+        "INSERT INTO absence (id, home_id, begins_at, ends_at, entered_by) SELECT gen_random_uuid(), :home,"
+        " CAST(:left AS timestamptz), CAST(:back AS timestamptz), id FROM staff LIMIT 1",
+        home=home, left=left_at, back=back_at,
+    )  # fmt: skip
+    seen = [("motion", left_at - timedelta(hours=1)), ("door", left_at), ("door", back_at), ("motion", back_at)]
+    for kind, at in seen:
+        await pipeline.tell(kind, f"gw-1-{kind}", time=at.isoformat(), value=kind == "motion" or at == left_at)
+    await learn_rhythms(owner)
+    async with owner.transaction() as conn:
+        history = (await conn.execute(text("SELECT history FROM rhythm_history"))).scalar_one()
+    assert history["since"]
+    away = [length for _, length, key in history.get("spans", []) if history.get("keys", ["-"])[key] == "-"]
+    assert away == []

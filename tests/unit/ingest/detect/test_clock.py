@@ -50,6 +50,15 @@ def test_a_clock_that_is_fast_is_found_too() -> None:
     assert "快 4.0 分钟" in finding.why["text"]["zh"]
 
 
+def test_a_clock_that_is_a_working_day_slow_is_told_of_now_and_not_in_its_own_past() -> None:
+    """Written in UTC, and called the time of Fuzhou: what was found eight hours ago would be nobody's business."""
+    home = Heard()
+    for hour in range(8):
+        home.hear(hour, -8 * 3600)
+    (found,) = home.found(at(8))
+    assert found.at == at(4)
+
+
 def test_summer_time_that_a_device_has_slept_through_is_named() -> None:
     home = Heard()
     for hour in range(8):
