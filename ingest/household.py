@@ -36,7 +36,8 @@ _HOMES = """
 # Devices with what is known of their gateways' signs of life; the reading lane carries these, as it does what is kept.
 _DEVICES = """
     SELECT device.home_id, device.id, device.kind, device.room, device.resident_id, device.gateway_id,
-        device.heartbeat_s, device.missed_beats, device.created_at, device.name, gateway.revoked_at
+        device.heartbeat_s, device.missed_beats, device.created_at, device.name,
+        device.in_home_since, gateway.revoked_at
     FROM device JOIN gateway ON gateway.id = device.gateway_id WHERE device.home_id = ANY(%s::uuid[])
 """
 
@@ -113,8 +114,8 @@ async def read_households(conn: AsyncConnection, now: datetime, homes: Iterable[
 
 
 def _device(facts: list[Any]) -> Device:
-    device_id, kind, room, resident_id, gateway_id, heartbeat_s, _, created_at, name, _ = facts
-    return Device(device_id, kind, room, resident_id, gateway_id, heartbeat_s, created_at, name)
+    device_id, kind, room, resident_id, gateway_id, heartbeat_s, _, created_at, name, in_home_since, _ = facts
+    return Device(device_id, kind, room, resident_id, gateway_id, heartbeat_s, created_at, name, in_home_since)
 
 
 def _link(row: tuple[Any, ...], shifted_at: datetime | None) -> Link:

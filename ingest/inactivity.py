@@ -46,10 +46,10 @@ _ACTIVITY = """
 
 # The last readings of each device that may show somebody's activity.
 _LAST = """
-    SELECT key.device_id, last.time, last.type, last.value, last.message_id
+    SELECT key.device_id, last.time, last.type, last.value, last.message_id, last.received_at
     FROM unnest(%s::text[], %s::timestamptz[]) AS key (device_id, since)
     CROSS JOIN LATERAL (
-        SELECT time, type, value, message_id FROM reading
+        SELECT time, type, value, message_id, received_at FROM reading
         WHERE device_id = key.device_id AND time >= key.since AND time >= %s AND time <= %s AND type = ANY(%s)
         ORDER BY time DESC, message_id DESC LIMIT %s
     ) AS last ORDER BY last.time, last.message_id
@@ -127,10 +127,11 @@ async def _read_last(conn: AsyncConnection, now: datetime, asked: Iterable[_Aske
         [text_array(devices), text_array(at.isoformat() for at in since), min(since), now, list(TYPES), _LAST_READINGS],
     )
     found: dict[UUID, list[Event]] = {}
-    for device_id, at, kind, value, message_id in await rows.fetchall():
+    for device_id, at, kind, value, message_id, received_at in await rows.fetchall():
         one, device = devices[device_id]
-        event = Event(at, device, kind, value, message_id=message_id)
-        found.setdefault(one.home.id, []).append(event)
+        if device.was_here(received_at):
+            event = Event(at, device, kind, value, message_id=message_id)
+            found.setdefault(one.home.id, []).append(event)
     return found
 
 

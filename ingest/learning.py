@@ -66,10 +66,10 @@ _WAITING = """
 """
 
 _READINGS = """
-    SELECT reading.device_id, reading.time, reading.type, reading.value, reading.message_id
+    SELECT reading.device_id, reading.time, reading.type, reading.value, reading.message_id, reading.received_at
     FROM unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS key (device_id, since, until)
     JOIN LATERAL (
-        SELECT device_id, time, type, value, message_id FROM reading
+        SELECT device_id, time, type, value, message_id, received_at FROM reading
         WHERE device_id = key.device_id AND time >= key.since AND time < key.until AND time >= %s AND time < %s
             AND type = ANY(%s)
         OFFSET 0
@@ -199,8 +199,10 @@ async def _read_events(conn: AsyncConnection, lessons: Mapping[UUID, _Lesson]) -
     asked = [text_array(devices), _times(since), _times(until), min(since), max(until), list(TYPES)]
     raw = await psycopg_of(conn)
     found: dict[UUID, list[Event]] = {}
-    for device_id, at, kind, value, message_id in await (await raw.execute(_READINGS, asked)).fetchall():
+    for device_id, at, kind, value, message_id, received_at in await (await raw.execute(_READINGS, asked)).fetchall():
         lesson, device = devices[device_id]
+        if not device.was_here(received_at):
+            continue
         found.setdefault(lesson.home.id, []).append(Event(at, device, kind, value, message_id=message_id))
     return found
 

@@ -140,7 +140,7 @@ def _news(home: Home, shown: Shown, lanes: Sequence[Mapping[str, list[Row]]], pa
     for lane, device, cursor, rows in pages:
         within = rows if until is None else [row for row in rows if row[0] <= until]
         new = [row for row in within if row[1] not in cursor.ids]
-        events += [event_of(device, row) for row in new]
+        events += [event_of(device, row) for row in new if device.was_here(row[7])]
         if new:
             cursors[lane][device.id] = _moved(cursor, within, new)
     events.sort(key=lambda one: (one.at, one.message_id))

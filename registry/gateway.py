@@ -53,6 +53,7 @@ device = Table(
         comment="expected seconds between signs of life; null: judged by nobody",
     ),
     Column("missed_beats", Integer, nullable=False, server_default=str(MISSED_BEATS)),
+    instant("in_home_since", comment="when it came from another home; null: it has never been in another"),
     recorded(),
     Index("ix_device_home_id", "home_id"),
 )

@@ -45,7 +45,7 @@ _PUT_GATEWAY = text("""
 
 # What stands in the gateway's home moves with it.
 _MOVE_DEVICES = text("""
-    UPDATE device SET home_id = :home_id, resident_id = NULL
+    UPDATE device SET home_id = :home_id, resident_id = NULL, in_home_since = carebed_now()
     WHERE gateway_id = :id AND home_id IS DISTINCT FROM :home_id
 """)
 
@@ -55,7 +55,9 @@ _PUT_DEVICE = text("""
     VALUES (:id, :gateway_id, :home_id, :resident_id, :kind, :name, :heartbeat_s, :room)
     ON CONFLICT (id) DO UPDATE SET gateway_id = EXCLUDED.gateway_id, home_id = EXCLUDED.home_id,
         resident_id = EXCLUDED.resident_id, kind = EXCLUDED.kind, name = EXCLUDED.name,
-        heartbeat_s = EXCLUDED.heartbeat_s, room = EXCLUDED.room
+        heartbeat_s = EXCLUDED.heartbeat_s, room = EXCLUDED.room,
+        in_home_since = CASE WHEN device.home_id IS DISTINCT FROM EXCLUDED.home_id THEN carebed_now()
+            ELSE device.in_home_since END
     WHERE (device.gateway_id = EXCLUDED.gateway_id OR :move) AND device.id <> device.gateway_id
 """)
 

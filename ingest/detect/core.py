@@ -30,7 +30,7 @@ WORN = frozenset({"wristband", "watch", "pendant"})
 
 class Device(msgspec.Struct, frozen=True):
     """A device of the home. `kind`, `room` (`registry.room.ROOMS`) and `name` as in the registry; `resident_id`: whose
-    it is, None for the home's."""
+    it is, None for the home's. `in_home_since`: when it came from another home, None where it never did."""
 
     id: str
     kind: str
@@ -40,6 +40,11 @@ class Device(msgspec.Struct, frozen=True):
     heartbeat_s: int | None = None
     paired_at: datetime | None = None
     name: str | None = None
+    in_home_since: datetime | None = None
+
+    def was_here(self, received_at: datetime) -> bool:
+        """Whether what was received of it then is of this home, and not of the one it came from."""
+        return self.in_home_since is None or received_at >= self.in_home_since
 
 
 class Absence(msgspec.Struct, frozen=True):

@@ -63,7 +63,8 @@ async def messages_of(
         )  # fmt: skip
         async for device_id, *row in cursor:
             values: Any = tuple(row)
-            yield event_of(home.devices[device_id], values)
+            if home.devices[device_id].was_here(values[-1]):
+                yield event_of(home.devices[device_id], values)
 
 
 async def raised_in(

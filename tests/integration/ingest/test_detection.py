@@ -161,6 +161,23 @@ async def test_a_device_whose_clock_was_hours_slow_from_the_first_is_shown_and_t
     assert await watched.alarms() == [("clock", "raised")]
 
 
+async def test_what_a_gateway_said_in_another_home_is_nothing_of_the_home_it_stands_in_now(watched: Watched) -> None:
+    """It comes back from one client, and goes to the next one within hours."""
+    await watched.say("door", ago_s=60)
+    await watched.say("motion", device="gw-1-motion")
+    await watched.pass_(minutes=30)
+    next_home, _ = await watched.pipeline.home()
+    await watched.pipeline.pair("gw-1", next_home, move=True)
+    watched.doors.shown.clear()
+    await watched.say("door", value=False)
+    for _ in range(4):
+        await watched.pass_(seconds=55)
+    await watched.look()
+    shown = [event.value for event in watched.doors.shown if event.type == "door"]
+    assert shown == [False]
+    assert await watched.alarms() == []
+
+
 async def test_a_check_in_is_shown_although_newer_readings_of_its_device_were(watched: Watched) -> None:
     """The lanes come in no order between each other."""
     await watched.say("door", device="gw-1-button")

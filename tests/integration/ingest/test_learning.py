@@ -103,3 +103,15 @@ async def test_an_absence_of_long_ago_is_no_habit_of_a_home_that_is_learned_from
     assert history["since"]
     away = [length for _, length, key in history.get("spans", []) if history.get("keys", ["-"])[key] == "-"]
     assert away == []
+
+
+async def test_devices_that_come_from_another_home_bring_no_rhythm_with_them(
+    pipeline: Pipeline, owner: Database
+) -> None:
+    await _live(pipeline, "gw-1")
+    next_home, _ = await pipeline.home()
+    await pipeline.pair("gw-1", next_home, move=True)
+    await pipeline.tell("motion")
+    await catch_up(owner)
+    await learn_rhythms(owner)
+    assert await pipeline.count("learned", "home_id = :home", home=next_home) == 0
