@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts import journal, telling
 from alerts.alarm import Priority, State
 from alerts.case import Answer, Calling, Case
+from alerts.command import put_commands
 from alerts.policy import DEFAULT_POLICY, Policy, policy_from
 from alerts.response import ResponseState
 from alerts.suspicion import Suspicion
@@ -174,6 +175,9 @@ async def save(
         await conn.execute(_SAVE_RESPONSE, responses)
     await _save_deadlines(conn, now, changed)
     await telling.write(conn, now, changed, channels)
+    await put_commands(conn, now, [(case.id, phrase) for case in changed for phrase in case.said])
+    for case in changed:
+        case.said.clear()
 
 
 async def _save_deadlines(conn: AsyncConnection, now: datetime, changed: list[Case]) -> None:

@@ -11,10 +11,11 @@ from uuid import UUID
 
 import msgspec
 
-from alerts.alarm import Priority, State
+from alerts.alarm import Closing, Priority, State, kind_of
 from alerts.policy import Policy
 from alerts.response import ResponseState
 from alerts.suspicion import Suspicion
+from gateway.command import Phrase
 
 ACTIVE = frozenset({ResponseState.ACCEPTED, ResponseState.EN_ROUTE, ResponseState.ARRIVED})
 
@@ -126,6 +127,8 @@ class Case:
     answers: dict[UUID, Answer] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
+    """What the home is to be told (`gateway.command.Phrase`)."""
     saved_events: int = 0
     """How many of the events stand for changes that are in the database already (see `alerts.book.save`)."""
     told: bool = False
@@ -209,6 +212,13 @@ class Case:
         """Tell people something, each once."""
         told = {(message.kind, message.staff_id) for message in self.messages}
         self.messages += [Message(kind, one, self.step) for one in dict.fromkeys(staff_ids) if (kind, one) not in told]
+
+    def say(self, phrase: Phrase) -> None:
+        """Have the home told, where somebody there has called or may have come to harm; not of work orders, nor of what
+        is over by itself when a door is shut: a voice at night that nobody has asked for frightens."""
+        urgent = self.priority is not Priority.WORK_ORDER and kind_of(self.kind).closing is Closing.BY_PERSON
+        if self.home_id is not None and urgent and phrase not in self.said:
+            self.said.append(phrase)
 
     def knows(self, device_id: str | None) -> bool:
         """Has this device signalled before? (None: who knows.)"""

@@ -12,6 +12,7 @@ from alerts.alarm import Closing, Outcome, State, kind_of
 from alerts.case import ENGINE, Actor, Answer, Calling, Case
 from alerts.response import ResponseState
 from alerts.suspicion import Movement, Suspicion
+from gateway.command import Phrase
 
 #: A closed alarm may be reopened for this long; afterwards a new one is raised by hand.
 REOPEN = timedelta(hours=24)
@@ -55,6 +56,7 @@ def acknowledge(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dat
     case.acknowledgement_expires_at = now + timedelta(seconds=case.policy.acknowledged_s)
     case.next_step_at = None
     case.log("acknowledged", now, actor, device_time=at)
+    case.say(Phrase.HELP_IS_COMING)
 
 
 def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
@@ -64,6 +66,8 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     if answer.active:
         return
     case.suspected = False
+    if not case.answered:
+        case.say(Phrase.HELP_IS_COMING)
     answer.state, answer.accepted_at, answer.device_at = ResponseState.ACCEPTED, now, at
     # Whoever was there before and comes again has not arrived this time; the log keeps the first time.
     answer.declined_at = answer.en_route_at = answer.arrived_at = answer.left_at = None
@@ -189,6 +193,7 @@ def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None
         return False
     _close(case, State.CANCELLED, now)
     case.log("cancelled", now, actor, device_time=happened_at)
+    case.say(Phrase.ALARM_CANCELLED)
     case.tell("cancelled", case.everybody())
     return True
 

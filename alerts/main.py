@@ -4,6 +4,7 @@ import gc
 
 from alerts.channels import channels, set_up
 from alerts.firing import AlarmHandler
+from alerts.homeward import Homeward
 from alerts.lag import LagWatch
 from alerts.outbox import Outbox
 from carebed.database import Database
@@ -48,6 +49,7 @@ async def run(settings: Settings) -> None:
     tasks["watermarks"] = watermarks.run()
     ways = set_up(settings)
     tasks |= Outbox(database, ways).tasks()
+    tasks |= Homeward(database, settings, through).tasks()
     tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
     try:
         async with shown(watermarks):

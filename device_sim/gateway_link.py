@@ -41,6 +41,7 @@ _KEEPALIVE_S = 30
 _TICK_S = 0.25
 #: Below the 20 that a broker grants by default, so that an alarm never queues behind readings.
 _READINGS_IN_FLIGHT = 16
+_COMMANDS_REMEMBERED = 64
 
 
 def utc_now() -> datetime:
@@ -98,6 +99,9 @@ class GatewayLink:
         self._has_mains.set()
         self._work = asyncio.Event()
         self._shelf_moved = asyncio.Event()
+        self._obeyed: dict[str, Message] = {}
+        self.heard: list[tuple[str, Command]] = []
+        """What was done of what the backend has told (device, command), the last of them."""
 
     def message(
         self,
@@ -258,9 +262,20 @@ class GatewayLink:
             )
 
     def _obey(self, device: str, command: Command) -> None:
-        """Every command of the contract can be done by a device that is only pretended; the answer bears its id."""
-        log.info("command_obeyed", gateway=self.account.gateway, device=device, type=command.type, **command.data)
-        done = self.message(HealthType.COMMAND_RESULT, True, message_id=command.id, data={"type": command.type})
+        """Every command of the contract can be done by a device that is only pretended; the answer bears its id. What
+        comes again is answered again and not done again; what has expired is neither."""
+        if command.expires_at is not None and command.expires_at <= self.clock():
+            log.info("command_expired", gateway=self.account.gateway, device=device, type=command.type)
+            return
+        done = self._obeyed.get(command.id)
+        if done is None:
+            log.info("command_obeyed", gateway=self.account.gateway, device=device, type=command.type, **command.data)
+            done = self.message(HealthType.COMMAND_RESULT, True, message_id=command.id, data={"type": command.type})
+            self._obeyed[command.id] = done
+            self.heard.append((device, command))
+            for stale in [*self._obeyed][:-_COMMANDS_REMEMBERED]:
+                del self._obeyed[stale]
+            del self.heard[:-_COMMANDS_REMEMBERED]
         self.publish(Lane.HEALTH, device or GATEWAY_ITSELF, done)
 
 

@@ -1,5 +1,6 @@
 """Commands, downward; a device answers on the health lane with `command_result` and the command's id."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -25,12 +26,17 @@ class Phrase(StrEnum):
     TEST = "test"
 
 
-class Command(msgspec.Struct, gc=False):
-    """One command. `type` stays a plain string for the device's sake: one it does not know must not break it."""
+class Command(msgspec.Struct, gc=False, omit_defaults=True):
+    """One command. `type` stays a plain string for the device's sake: one it does not know must not break it.
+
+    It is published again until it is answered: a device does what bears the same id once, and answers again.
+    `expires_at`: not to be done any more after this (aware UTC).
+    """
 
     id: str
     type: str
     data: dict[str, Any] = msgspec.field(default_factory=dict)
+    expires_at: datetime | None = None
 
     def encode(self) -> bytes:
         """The payload."""
@@ -41,9 +47,9 @@ _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(Command)
 
 
-def say(command_id: str, phrase: Phrase) -> Command:
+def say(command_id: str, phrase: Phrase, *, expires_at: datetime | None = None) -> Command:
     """Have the device speak one of its phrases."""
-    return Command(id=command_id, type=CommandType.SAY, data={"phrase": phrase.value})
+    return Command(id=command_id, type=CommandType.SAY, data={"phrase": phrase.value}, expires_at=expires_at)
 
 
 def decode_command(payload: bytes | bytearray | memoryview) -> Command:

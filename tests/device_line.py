@@ -14,16 +14,19 @@ NOW = object()
 
 
 class DeviceLine:
-    """One connection with a gateway's credential from the ready file; a context manager."""
+    """One connection with a gateway's credential from the ready file; a context manager. It obeys no command."""
 
     def __init__(self, ready: dict[str, Any], gateway: dict[str, Any]) -> None:
         self.gateway = gateway
         self.receipts: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        self.commands: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
         self._prefix = f"carebed/v1/{gateway['shard']}/{gateway['id']}"
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=gateway["id"], protocol=mqtt.MQTTv5)
         self._client.username_pw_set(gateway["id"], gateway["password"])
         self._client.on_message = self._received
-        self._client.on_connect = lambda client, *_: client.subscribe(f"{self._prefix}/receipt/+", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(
+            [(f"{self._prefix}/{down}/+", 1) for down in ("receipt", "command")]
+        )
         self._subscribed = queue.Queue[bool]()
         self._client.on_subscribe = lambda *_: self._subscribed.put(True)
         self._client.connect(ready["mqtt"]["host"], ready["mqtt"]["port"])
@@ -78,4 +81,6 @@ class DeviceLine:
         return str(receipt["alarm"])
 
     def _received(self, _client: object, _data: object, message: mqtt.MQTTMessage) -> None:
-        self.receipts.put((message.topic, json.loads(message.payload)))
+        _, down, device = message.topic.rsplit("/", 2)
+        told = self.receipts if down == "receipt" else self.commands
+        told.put((device if down == "command" else message.topic, json.loads(message.payload)))

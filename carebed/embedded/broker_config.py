@@ -13,6 +13,8 @@ LANES = ("alarm", "reading")
 STRAY = "stray"
 #: Reads what the broker says of itself, and nothing else (`carebed.broker_watch`).
 WATCH = "carebed-watch"
+#: Writes commands to homes, and reads nothing (`alerts.homeward`).
+COMMAND = "carebed-command"
 
 #: The figures that it may read.
 BROKER_FIGURES = (
@@ -36,12 +38,12 @@ def ingest_users() -> list[str]:
 
 def own_users() -> list[str]:
     """All users of ours."""
-    return [*ingest_users(), WATCH]
+    return [*ingest_users(), WATCH, COMMAND]
 
 
 def access_list() -> str:
     """Who may read and write what. A gateway stays below its own name; ingest reads its group and writes receipts."""
-    return "\n".join([*_gateway_rules(), *_ingest_rules(), *_watch_rules()]) + "\n"
+    return "\n".join([*_gateway_rules(), *_ingest_rules(), *_watch_rules(), *_command_rules()]) + "\n"
 
 
 def _gateway_rules() -> Iterator[str]:
@@ -83,6 +85,12 @@ def _watch_rules() -> Iterator[str]:
     yield f"user {WATCH}"
     for topic in BROKER_FIGURES:
         yield f"topic read {topic}"
+
+
+def _command_rules() -> Iterator[str]:
+    yield ""
+    yield f"user {COMMAND}"
+    yield "topic write carebed/v1/+/+/command/+"
 
 
 def _shards(group: str) -> list[str]:

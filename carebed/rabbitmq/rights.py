@@ -11,7 +11,7 @@ exchange `amq.topic`. A user may touch its own session's queue alone.
 import re
 from typing import NamedTuple
 
-from carebed.embedded.broker_config import GROUPS, STRAY, WATCH
+from carebed.embedded.broker_config import COMMAND, GROUPS, STRAY, WATCH
 
 EXCHANGE = "amq.topic"
 
@@ -50,6 +50,8 @@ def own_rights() -> dict[str, Rights]:
         rights[user] = _ingest(user, rf"{_LEVEL}\.{_LEVEL}\.{topics}\..*", [])
     # RabbitMQ says nothing under $SYS; whoever listens there is let be, not thrown out every few seconds.
     rights[WATCH] = _of(WATCH, topic_write="^$", topic_read=r"^\$SYS\.broker\.")
+    commands = rf"^carebed\.v1\.{_TO_WRITE}\.{_TO_WRITE}\.command\.{_TO_WRITE}$"
+    rights[COMMAND] = _of(COMMAND, topic_write=commands, topic_read="^$")
     for group in GROUPS:
         for lane, beneath, sentinel in (("alarm", rf"{_LEVEL}\.alarm\..*", "alarm"), ("reading", ".*", "health")):
             user = f"ingest-{lane}-{group}"

@@ -2,14 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from killable_broker import Backend, KillableBroker, eventually
 
 from device_sim.backoff import Backoff
-from device_sim.gateway_link import Account, GatewayLink
+from device_sim.gateway_link import Account, GatewayLink, utc_now
 from device_sim.outbox import Outbox
-from gateway.wire import Command, Lane, Status, command_topic, decode
+from gateway.wire import Command, Lane, Phrase, Status, command_topic, decode, say
 
 GATEWAY = "gw-link"
 
@@ -125,3 +126,20 @@ async def test_a_command_is_answered_with_its_id(backend: Backend) -> None:
 
     (answer,) = decode(backend.of("health", "command_result")[0])
     assert answer.id == "c-19"
+
+
+async def test_a_command_that_comes_again_is_done_once_and_one_that_has_expired_not_at_all(
+    link: GatewayLink, backend: Backend
+) -> None:
+    assert backend.client is not None
+    now = utc_now()
+    late = say("late", Phrase.HELP_IS_COMING, expires_at=now - timedelta(seconds=1))
+    again = say("again", Phrase.HELP_IS_COMING, expires_at=now + timedelta(seconds=60))
+    for command in (late, again, again):
+        await backend.client.publish(command_topic(GATEWAY, "button"), command.encode(), qos=1)
+
+    await eventually(lambda: len(backend.of("health", "command_result")) == 2)
+
+    first, second = backend.of("health", "command_result")
+    assert first == second
+    assert link.heard == [("button", again)]

@@ -41,6 +41,7 @@ describe("the event log in words", () => {
     expect(eventDetail(event("movement_after_fall", { device: "h1-motion", type: "motion" }), alarm, zh)).toBe(
       "h1-motion",
     );
+    expect(eventDetail(event("home_heard", { phrase: "help_is_coming" }), alarm, en)).toBe("Help is coming");
     expect(eventDetail(event("raised", { kind: "sos", late: false, note: null }), alarm, en)).toBe("");
   });
 });

@@ -27,6 +27,7 @@ export function eventDetail(event: AlarmEvent, alarm: Alarm, words: Dictionary):
     typeof data["presses"] === "number" ? words.events.presses(data["presses"], Number(data["within_s"])) : null,
     responder,
     called.length > 0 ? called.join(", ") : null,
+    text(data["phrase"], (phrase) => words.events.phrases[phrase] ?? phrase),
     text(data["device"]),
     text(data["reason"]),
     text(data["note"]),
