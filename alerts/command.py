@@ -45,7 +45,7 @@ command = Table(
     comment="what homes are told, down their own line",
 )
 
-# `lines_to` (migration 0020) knows every line of an alarm, whatever the caller may see.
+# `lines_to` (migration 0021) knows every line of an alarm, whatever the caller may see.
 _PUT = text("""
     INSERT INTO command (id, alarm_id, gateway_id, device, phrase, state, created_at, expires_at, next_attempt_at)
     SELECT gen_random_uuid(), said.alarm_id, line.gateway_id, line.device, said.phrase, 'pending', :now, :expires_at,
