@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts import book, lifecycle
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Case
-from alerts.incident import KIND, OpenIncident, incident_of, join_incident, open_incidents
+from alerts.incident import GATHERING, KIND, OpenIncident, incident_of, join_incident, open_incidents
 from alerts.raising import Place, Raise, raise_alarms
 from carebed.deadline import Deadline, as_json, rearm
 from carebed.ids import new_id
@@ -93,10 +93,11 @@ _GROW = text("""
 """)  # noqa: E501
 _TELL_WHY = text("UPDATE alarm SET why = CAST(:why AS jsonb) WHERE id = :id")
 
-# Incidents that have no open member any more.
+# Incidents that have no open member any more; or, where all were over before they could join, never had one.
 _OVER = text("""
-    UPDATE incident SET over_at = :now WHERE over_at IS NULL AND homes > 0 AND NOT EXISTS (
+    UPDATE incident SET over_at = :now WHERE over_at IS NULL AND NOT EXISTS (
         SELECT FROM alarm WHERE incident_id = incident.alarm_id AND closed_at IS NULL)
+        AND (homes > 0 OR EXISTS (SELECT FROM alarm WHERE id = incident.alarm_id AND raised_at < :waited))
     RETURNING alarm_id, station_id
 """)
 
@@ -239,7 +240,7 @@ async def _grow(conn: AsyncConnection, now: datetime, cases: dict[UUID, Case]) -
 
 async def _end(conn: AsyncConnection, now: datetime, cases: dict[UUID, Case]) -> None:
     """Close what is over; where somebody has it in hand, tell him."""
-    over = (await conn.execute(_OVER, {"now": now})).all()
+    over = (await conn.execute(_OVER, {"now": now, "waited": now - GATHERING})).all()
     known = await _load(conn, [row.alarm_id for row in over], cases)
     for row in over:
         case = known.get(row.alarm_id)

@@ -10,9 +10,11 @@ import pytest
 from small_district import AREA, STATION, Pipeline, message
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 from test_silence_judged import SETTLED
 
 from alerts import book
+from alerts.case import Case
 from alerts.firing import AlarmHandler
 from alerts.incident import GATHERING, MEMBER_WAITS
 from alerts.policy import WORK_ORDER_POLICY, policy_json
@@ -210,6 +212,30 @@ async def test_a_thousand_homes_are_one_incident_a_few_looks_later(pipeline: Pip
     assert homes == 1000
     late = await pipeline.count("deadline", "kind = 'alarm' AND due_at < carebed_now() + interval '3 hours'")
     assert late == 1, "only the incident pages"
+
+
+async def test_an_incident_whose_homes_were_all_back_before_they_could_join_ends_by_itself(
+    pipeline: Pipeline, clock: TestClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power was back at the moment of the look: no home is in it, and nothing else would ever end it."""
+    await pipeline.run("INSERT INTO deadline (kind, subject, due_at) VALUES ('outage', '', carebed_now())")
+    await _gather_many(pipeline, 6)
+    load = book.load
+
+    async def back_first(conn: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, Case]:
+        await conn.execute(text("UPDATE alarm SET state = 'cancelled', closed_at = carebed_now(), next_step_at = NULL"
+                                " WHERE kind = 'offline' AND closed_at IS NULL"))  # fmt: skip
+        await conn.execute(text("DELETE FROM deadline USING alarm WHERE alarm.id = alarm_id"
+                                " AND alarm.kind = 'offline'"))  # fmt: skip
+        return await load(conn, ids)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(book, "load", back_first)
+        await pipeline.fire("outage", OutageHandler())
+    assert await pipeline.count("alarm", "kind = 'outage' AND closed_at IS NULL") == 1
+    await clock.advance(minutes=4)
+    await pipeline.fire("outage", OutageHandler())
+    assert await pipeline.count("alarm", "kind = 'outage' AND closed_at IS NULL") == 0
 
 
 async def _raise_mains(street: Street, gateways: Sequence[int]) -> None:
