@@ -15,6 +15,7 @@ from api import (
     document,
     history,
     homes,
+    kpis,
     live,
     me,
     moves,
@@ -43,7 +44,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     app.state.parts = parts
     app.state.sign_ins = auth.SignIns()
     api = APIRouter(prefix=API_PREFIX)
-    for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load):
+    for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis):
         api.include_router(concept.router)
     app.include_router(api)
     app.router.routes.extend(health_routes(_checks(parts)))

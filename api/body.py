@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.alarm import Outcome
+from alerts.kpi_target import MOST_TARGETS
 
 NOTE_CHARACTERS = 2_000
 
@@ -129,5 +130,26 @@ class NewAbsence(_Body):
             "examples": [
                 {"begins_at": "2026-11-22T08:00:00Z", "ends_at": "2026-11-29T10:00:00Z", "note": "In hospital."}
             ]
+        },
+    )
+
+
+class KpiTarget(_Body):
+    """At least this share of calls is to be answered within so many seconds."""
+
+    within_s: Annotated[int, Field(ge=1, le=86_400, strict=True)]
+    share: Annotated[float, Field(gt=0, le=1)]
+    source: Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=500, description="who says so")]
+
+
+class KpiTargets(_Body):
+    """What a district promises; replaces what was set there before."""
+
+    targets: Annotated[list[KpiTarget], Field(min_length=1, max_length=MOST_TARGETS)]
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"targets": [{"within_s": 45, "share": 0.95, "source": "Service contract 2026, annex 3"}]}]
         },
     )

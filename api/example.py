@@ -265,3 +265,42 @@ ALARM_LOAD = {
         }
     ],
 }
+
+_SPAN = {"count": 412, "median": 31.0, "p90": 55.2, "p99": 118.4}
+
+_KPI = {
+    "calls": 418,
+    "answered": 415,
+    "waiting": 1,
+    "over": 2,
+    "late": 4,
+    "reopened": 3,
+    "within": [
+        {"within_s": 60, "answered": 409, "of": 416, "share": 0.9832},
+        {"within_s": 180, "answered": 414, "of": 416, "share": 0.9952},
+    ],
+    "to_answer_s": _SPAN,
+    "to_acknowledge_s": {**_SPAN, "count": 395},
+    "to_accept_s": {"count": 380, "median": 48.0, "p90": 92.5, "p99": 170.1},
+    "to_en_route_s": {"count": 371, "median": 130.4, "p90": 260.0, "p99": 401.7},
+    "to_arrival_s": {"count": 366, "median": 610.0, "p90": 1105.3, "p99": 1744.0},
+    "to_resolved_s": {"count": 411, "median": 2280.5, "p90": 4031.0, "p99": 7210.2},
+}
+
+_TARGET = {"within_s": 60, "share": 0.975, "source": "TSA code of practice (UK telecare)"}
+
+KPI_TARGETS = {"set_in": "350102000000", "targets": [_TARGET]}
+
+KPIS = {
+    "from": "2026-10-25T04:00:00+00:00",
+    "to": "2026-11-22T04:00:00+00:00",
+    "area": "350102000000",
+    "targets": {"set_in": None, "items": [{**_TARGET, "reached": 0.9832, "met": True}]},
+    "total": _KPI,
+    "tests": {**_KPI, "calls": 700, "answered": 700, "waiting": 0, "over": 0, "late": 0, "reopened": 0},
+    "by_area": [{**_KPI, "area": "350102001000", "name": "示范街道"}],
+    "by_station": [{**_KPI, "station": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b31", "name": "示范街道照护站"}],
+    "by_kind": [{**_KPI, "kind": "sos"}],
+    "by_priority": [{**_KPI, "priority": "life_critical"}],
+    "by_hour": [{**_KPI, "hour": 3}],
+}

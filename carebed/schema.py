@@ -15,7 +15,7 @@ _TABLE_MODULES = (
     "registry.care_circle",
     "alerts.alarm", "alerts.incident",
     "alerts.event", "alerts.response", "alerts.policy", "alerts.rota", "alerts.contact_method", "alerts.notification",
-    "alerts.quiet_hours", "alerts.command",
+    "alerts.quiet_hours", "alerts.command", "alerts.kpi_target",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
     "ingest.lease", "ingest.learning", "ingest.memory", "ingest.waking", "ingest.parameters",
     "visits.visit", "api.idempotency",

@@ -141,6 +141,27 @@ async def _reads_load(ground: Ground, person: Person) -> None:
             assert answer.status_code == 404
 
 
+async def _reads_kpis(ground: Ground, person: Person) -> None:
+    for alarm in (ground.ours, ground.theirs):
+        ((area,),) = ground.service.sql("SELECT area_code FROM alarm WHERE id = %s", alarm)
+        answer = await person.get("/kpis", area=area)
+        if person.login not in SUPERVISION:
+            assert answer.status_code == 403
+        elif alarm in ground.visible_to(person.login):
+            assert answer.json()["total"]["calls"] > 0
+        else:
+            assert answer.status_code == 404
+
+
+async def _sets_targets(ground: Ground, person: Person) -> None:
+    body = {"targets": [{"within_s": 45, "share": 0.95, "source": "x"}]}
+    for area, alarm in zip(_AREAS, (ground.ours, ground.theirs), strict=True):
+        visible = alarm in ground.visible_to(person.login)
+        expected = 403 if person.login not in {"manager", "admin"} else 200 if visible else 404
+        assert (await person.put(f"/areas/{area}/kpi-targets", body)).status_code == expected
+        assert (await person.delete(f"/areas/{area}/kpi-targets")).status_code == expected
+
+
 async def _lists_visits(ground: Ground, person: Person) -> None:
     visible = ground.visible_to(person.login)
     assert {item["alarm"] for item in (await person.get("/visits")).json()["items"]} == visible
@@ -249,6 +270,9 @@ PROBES: dict[str, Probe] = {
     "listAlarms": _lists_alarms,
     "readAlarm": _reads_alarm,
     "readAlarmLoad": _reads_load,
+    "readKpis": _reads_kpis,
+    "setKpiTargets": _sets_targets,
+    "unsetKpiTargets": _sets_targets,
     "listMembers": _lists_members,
     "listAlarmEvents": _reads_events,
     "raiseAlarm": _raises,
