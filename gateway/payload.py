@@ -4,16 +4,37 @@ The fast path is one strict typed decode; it takes everything that keeps the con
 object through `gateway.salvage`, so that a bad object spoils no other.
 """
 
+from datetime import UTC, datetime
+
 import msgspec
 
 from gateway.limits import MAX_OBJECTS, MAX_PAYLOAD_BYTES
-from gateway.message import Bad, Message
+from gateway.message import Bad, JsonObject, Message
 from gateway.reason import Reason
 from gateway.salvage import salvage
 from gateway.settle import DECODE_ERRORS, settle
 
 _decode = msgspec.json.Decoder(Message | list[Message]).decode
+_decode_one = msgspec.json.Decoder(Message).decode
 _NUL = rb"\u0000"
+
+
+def decode_plain(payload: bytes, latest: datetime) -> Message | None:
+    """The message of a payload as nearly all are: one object that keeps the contract, its time in UTC and not after
+    `latest`, without `data`. None for every other: `decode` has the last word on it. Takes half as long."""
+    try:
+        message = _decode_one(payload)
+    except DECODE_ERRORS:
+        return None
+    time: datetime | int | None = message.time  # whole numbers are milliseconds since the epoch
+    data: JsonObject | None = message.data
+    if type(time) is not datetime or time.tzinfo is not UTC or time > latest or data:
+        return None
+    if len(payload) > MAX_PAYLOAD_BYTES or _NUL in payload:
+        return None
+    if data is None:
+        message.data = {}
+    return message
 
 
 def decode(payload: bytes | bytearray | memoryview) -> list[Message | Bad]:

@@ -28,9 +28,10 @@ from ingest.detect.signals import CALLS, OF_THE_HOUSE, late_s, read_location, re
 from ingest.inbox import Entry, remember, settle
 from ingest.item import Item, sort_batch, stranger
 from ingest.mqtt import Incoming, Session
-from ingest.outcome import Answer, Outcome, Turn
+from ingest.outcome import Answer, Outcome
 from ingest.quarantine import Rejected, put_aside
 from ingest.store import Lately, Signs
+from ingest.turn import Turn
 from ingest.waking import wake_at_once
 from ingest.who import DeviceFacts, GatewayFacts, Who
 
@@ -78,7 +79,8 @@ class AlarmLane:
     ) -> Outcome:
         """Take in these messages within the caller's transaction; the answers are sent after its commit."""
         if turn is not None:
-            await turn()
+            await turn.to_store()
+            await turn.to_write()
         batch = await sort_batch(conn, self._who, Lane.ALARM, now, messages)
         known, strangers = tell_apart(batch.items)
         rejected = [*batch.rejected, *strangers]

@@ -2,7 +2,6 @@
 
 import gc
 import json
-import os
 import ssl
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -31,8 +30,6 @@ from ingest.worker import Worker
 
 #: Whoever comes last in a batch waits for all before him; an alarm takes about a millisecond of its transaction.
 _ALARM_BATCH = 250
-#: Where a backlog takes all processors there are, the alarm lane's processes go first.
-_READING_NICE = 10
 #: Longer than any statement may take (30 s, the server's limit), so that a slow one is told from a line that is dead.
 PATIENCE_S = 45.0
 
@@ -73,8 +70,6 @@ def session_opener(settings: Settings, lane: Lane) -> Callable[[str], Session]:
 
 async def run(settings: Settings, lane: Lane, worker_called: str | None = None) -> None:
     """Run until SIGTERM. `lane`: ALARM, or READING for readings and health messages; `worker_called`: by people."""
-    if lane is Lane.READING:
-        os.nice(_READING_NICE)
     # A batch makes tens of thousands of objects without a cycle among them; looking for one took a tenth of the time.
     gc.freeze()
     gc.set_threshold(50_000)

@@ -1,7 +1,7 @@
 """What came of a batch: counted, remembered and answered only after its transaction has committed."""
 
 from collections import Counter as Tally
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -12,10 +12,6 @@ from ingest.quarantine import QUARANTINED, Rejected
 STORED = Counter("carebed_readings_stored", "Readings stored")
 DUPLICATES = Counter("carebed_readings_duplicate", "Readings that had been stored before")
 STORED_AT = Gauge("carebed_readings_stored_timestamp_seconds", "When readings were last stored (Unix time)")
-
-
-Turn = Callable[[], Awaitable[object]]
-"""Returns once every batch before this one is through."""
 
 
 class Answer(Protocol):

@@ -1,5 +1,6 @@
 """The reading lane: readings and health messages. One batch, one transaction: stored once each, state updated."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -16,10 +17,11 @@ from ingest.flood import FloodGuard, Verdict
 from ingest.flood_store import FloodLog, put_floods_aside
 from ingest.item import Item, sort_batch, stranger, too_old
 from ingest.mqtt import Incoming
-from ingest.outcome import Answer, Outcome, Turn
+from ingest.outcome import Answer, Outcome
 from ingest.quarantine import Rejected, put_aside
 from ingest.reading_store import ReadingStore, Row
 from ingest.store import Lately, Signs
+from ingest.turn import Turn
 from ingest.waking import Brought, Waking
 from ingest.who import Sender, Who
 
@@ -54,6 +56,7 @@ class ReadingLane:
         gateway sends too much. `alive`: False where what comes tells nothing of today (a replay). `wakes`: what
         detectors must see within seconds; None: as they say."""
         self._alive = alive
+        self._reading = asyncio.Lock()  # what a device said last is judged in the order of the batches
         self._who = who
         self._kept = kept
         self._guard = guard
@@ -69,15 +72,19 @@ class ReadingLane:
     ) -> Outcome:
         """Take in these messages within the caller's transaction; nobody waits for an answer. Before its `turn` it only
         reads: what the batch before it writes does not concern it."""
-        verdict = Verdict(messages) if self._guard is None else await self._guard.judge(conn, messages)
-        batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
-        lasts = await self._learn_values(conn, now, batch.items)
-        rows, unstorable, signs, brought = self._read(batch.items, now, lasts)
+        async with self._reading:
+            verdict = Verdict(messages) if self._guard is None else await self._guard.judge(conn, messages)
+            batch = await sort_batch(conn, self._who, Lane.READING, now, verdict.messages)
+            lasts = await self._learn_values(conn, now, batch.items)
+            rows, unstorable, signs, brought = self._read(batch.items, now, lasts)
         rejected = [*batch.rejected, *unstorable]
         if turn is not None:
-            await turn()
-        await put_aside(conn, now, rejected)
+            await turn.to_store()
         stored = await self._readings.store(conn, now, rows)
+        if turn is not None:
+            turn.stored()
+            await turn.to_write()
+        await put_aside(conn, now, rejected)
         new: list[Sender] = []
         if self._alive:
             await signs.keep(conn, "reading", now)

@@ -91,8 +91,11 @@ async def _copy(raw: "PsycopgConnection[Any]", statement: LiteralString, rows: S
         copy.set_types(_TYPES)
         # By device, as the unique key has them: its pages are then touched one after another, which is up to a third
         # of what PostgreSQL spends on a row; sorting takes 0.1 µs. Each device's stay in order.
+        # What `copy.write_row` does, without a coroutine for each row.
+        formatted, write = copy.formatter.write_row, copy.writer.write
         for row in sorted(rows, key=_DEVICE):
-            await copy.write_row(row)
+            if block := formatted(row):
+                await write(block)
 
 
 async def _timed(conn: AsyncConnection, now: datetime, rows: Sequence[Row]) -> Sequence[Row]:

@@ -120,7 +120,8 @@ class Signs:
         """Somebody was active at `at` (device time; never counted as later than `now`)."""
         if device.place.home_id is None:
             return
-        at = min(at, now)
+        if at > now:
+            at = now
         known = self._homes.get(device.gateway_id)
         if known is None or known[0] < at:
             self._homes[device.gateway_id] = at, device.place

@@ -21,8 +21,9 @@ from gateway.reason import Reason
 from ingest.fault import Fault, brief, fault_of
 from ingest.item import split
 from ingest.mqtt import Batch, Incoming, Intake, Session
-from ingest.outcome import Answer, Outcome, Turn
+from ingest.outcome import Answer, Outcome
 from ingest.quarantine import Rejected, put_aside
+from ingest.turn import OvertakenError, Turn
 
 log = get_logger()
 
@@ -45,7 +46,7 @@ class LaneProcessor(Protocol):
     async def process(
         self, conn: AsyncConnection, now: datetime, messages: Sequence[Incoming], turn: Turn | None = None
     ) -> Outcome:
-        """Everything but the commit; nothing is written before the batch's `turn`."""
+        """Everything but the commit; written is what the batch's `turn` lets it write."""
 
     def start_over(self) -> None:
         """Forget whatever is kept in memory: a transaction failed, perhaps because of it."""
@@ -78,7 +79,7 @@ class Worker:
         self._processor = processor
         self._fence = fence
         self._free = asyncio.Semaphore(at_once)
-        self._last: asyncio.Event | None = None
+        self._last: Turn | None = None
         self._under_way: set[Work] = set()
         lane = str(processor.lane)
         self._batch, self._commit = BATCH.labels(lane), COMMIT.labels(lane)
@@ -101,13 +102,12 @@ class Worker:
 
     async def _handle(self, batch: Batch) -> None:
         self._batch.observe(len(batch))
-        before, through = self._last, asyncio.Event()
-        self._last = through
-        work = self.work(None if before is None else before.wait)
+        self._last = turn = Turn(self._last)
+        work = self.work(turn)
         self._under_way.add(work)
         try:
             answers = await work.store(batch.messages)
-            through.set()
+            turn.committed()
             self._intake.ack(batch, work.lost)
             for answer in answers:
                 _send(answer)
@@ -147,7 +147,12 @@ class Work:
                 self.trouble = None
                 outcome.committed()
                 return outcome.answers
+            except OvertakenError:
+                self._failed()
+                self._processor.start_over()
+                continue
             except Exception as error:  # noqa: BLE001 - nothing a device sends may stop the stream behind it
+                self._failed()
                 fault = fault_of(error)
                 tries[fault] += 1
                 self.trouble = f"cannot store: {brief(error)}"
@@ -160,6 +165,10 @@ class Work:
                     return await self._quarantine(messages[0], error)
                 self._processor.start_over()
             await _pause(tries[fault])
+
+    def _failed(self) -> None:
+        if self._turn is not None:
+            self._turn.failed()
 
     async def _transaction(self, messages: Sequence[Incoming]) -> Outcome:
         async with self._database.transaction() as conn:

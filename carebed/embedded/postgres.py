@@ -180,7 +180,9 @@ class EmbeddedPostgres:
         argv: tuple[str | Path, ...] = (
             self._quarters.seen(binaries / "initdb"), "-D", self._quarters.seen(unfinished), "-U", _SUPERUSER,
             "--auth=scram-sha-256", f"--pwfile={self._quarters.seen(password_file)}",
-            "--encoding=UTF8", "--locale=C.UTF-8", *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
+            # PostgreSQL's own order of texts, by their bytes: quick, and the same whatever C library comes next.
+            "--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+            *(["--no-sync"] if self._settings.get("fsync") == "off" else []),
         )  # fmt: skip
         command = self._quarters.command(argv, unfinished, signal.SIGKILL)
         try:

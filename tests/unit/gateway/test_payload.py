@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.payload import decode_plain
 from gateway.wire import Bad, Message, Reason, decode, encode
 
 NOON = datetime(2026, 11, 22, 4, 0, tzinfo=UTC)
@@ -334,3 +335,22 @@ def test_no_flipped_byte_makes_the_reader_raise(sent: list[Message], data: st.Da
 )
 def test_no_punctuation_makes_the_reader_raise(tokens: list[str]) -> None:
     assert_sound(decode("".join(tokens).encode()))
+
+
+@given(wild_objects | st.builds(dict, st.just(GOOD)), st.booleans(), st.sampled_from([NOON, NOON - timedelta(hours=1)]))
+def test_the_short_way_takes_nothing_that_the_long_way_reads_otherwise(
+    wild: dict[str, Any], over_good: bool, latest: datetime
+) -> None:
+    raw = json.dumps(GOOD | wild if over_good else wild).encode("utf-8", "surrogatepass")
+    short = decode_plain(raw, latest)
+    if short is not None:
+        assert decode(raw) == [short]
+        assert short.time is not None
+        assert short.time <= latest
+
+
+def test_the_short_way_is_taken() -> None:
+    raw = json.dumps(GOOD).encode()
+    assert decode_plain(raw, NOON) == raw_one(raw)
+    assert decode_plain(raw, NOON - timedelta(seconds=1)) is None
+    assert decode_plain(payload(GOOD), NOON) is None
