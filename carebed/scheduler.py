@@ -1,4 +1,5 @@
-"""The main of `carebed scheduler`, which hands the calendar its jobs: partitions, hourly figures, retention, rhythms.
+"""The main of `carebed scheduler`, which hands the calendar its jobs: partitions, hourly figures, retention, rhythms,
+and shifts of rotas.
 
 Ingest does not depend on it: readings without a partition go into the default one, and what is not rolled up waits.
 """
@@ -8,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import text
 
+from alerts.rota_rewrite import plan_ahead
 from carebed.broker_watch import BrokerWatch
 from carebed.calendar import Calendar, Job
 from carebed.clock import now as clock_now
@@ -44,6 +46,8 @@ def jobs(database: Database, settings: Settings) -> list[Job]:
     """Hourly figures every five minutes: each time, an hour that goes on is computed anew as far as it has come."""
     return [
         Job("partitions", timedelta(minutes=10), partial(make_partitions, database, settings), at_once=True),
+        # A look at which patterns are due; each is compared with its shifts once a day.
+        Job("rotas", timedelta(minutes=10), partial(plan_ahead, database), at_once=True),
         Job("rollup", timedelta(minutes=5), partial(catch_up, database)),
         Job("rollup lag", timedelta(seconds=15), partial(measure_lag, database)),
         Job("retention", timedelta(hours=1), partial(drop_old, database, settings)),

@@ -48,9 +48,9 @@ def test_the_district_is_what_the_ready_file_promises(urls: DatabaseUrls, tmp_pa
     assert sql(urls, "SELECT shiftable FROM clock_shift") == [(True,)]
 
 
-def test_somebody_is_on_call_now_and_in_nine_years(urls: DatabaseUrls, tmp_path: Path) -> None:
+def test_everybody_of_a_tier_is_on_call_now_and_for_eight_weeks(urls: DatabaseUrls, tmp_path: Path) -> None:
     seed_demo(urls.owner, 1, tmp_path)
-    for when in ("now()", "now() + interval '9 years'"):
+    for when in ("now()", "now() + interval '20 days'", "now() + interval '55 days'"):
         rows = sql(
             urls, "SELECT tier, array_agg(login ORDER BY login) FROM rota JOIN staff ON staff.id = staff_id"
             f" WHERE staff.area_code ^@ '350102' AND {when} BETWEEN starts_at AND ends_at GROUP BY tier ORDER BY tier"
