@@ -1,5 +1,6 @@
 """Through which channels people are told in this installation: one decision for every process that tells somebody."""
 
+from alerts.answers import Links
 from alerts.channel import Channel
 from alerts.channel.webhook import WebhookChannel
 from alerts.webhook import Webhook
@@ -17,3 +18,10 @@ def set_up(settings: Settings) -> list[Channel]:
     if settings.webhook_url and settings.webhook_secret:
         found.append(WebhookChannel(Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())))
     return found
+
+
+def links(settings: Settings) -> Links | None:
+    """Of the pages on which messages can be answered; None where no public address is set."""
+    if not settings.public_url or not settings.link_secret:
+        return None
+    return Links(settings.public_url, settings.link_secret.get_secret_value())

@@ -5,6 +5,7 @@ time, so a report that it was delivered after all counts, and one that it failed
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channel import Handover
 from alerts.notification import Delivery
-from alerts.telling import NEWS, OVER
+from alerts.telling import NOT_CALLS
 
 #: A life-critical call that was handed over and of whose delivery nothing is known is sent again after so long, then
 #: after twice that, and so on.
@@ -21,6 +22,8 @@ UNDELIVERED_S = 60
 _UNDELIVERED_LONGEST_S = 900
 _RETRY_FIRST_S = 1
 _RETRY_LONGEST_S = 60
+#: A carrier that has just refused a message is given so long before it gets it again.
+_BOUNCED_PAUSE_S = 10
 
 # Taken by its channel. What has been withdrawn in the meantime stays so, with what is known of it.
 _HANDED_OVER = text("""
@@ -70,6 +73,37 @@ _FAILED = text("""
     WHERE id = ANY (:ids) AND state IN ('pending', 'handed_over')
 """)
 
+# What a provider says of a message, by its own id or by ours. Forward only: delivered is more than handed over, failed
+# or expired, and read is more than delivered.
+_REACHED = text("""
+    UPDATE notification SET
+        state = CASE WHEN state = 'read' THEN state ELSE :state END,
+        provider_id = coalesce(provider_id, :provider_id), due_at = 'infinity',
+        handed_over_at = coalesce(handed_over_at, said.at), delivered_at = coalesce(delivered_at, said.at),
+        read_at = CASE WHEN :state = 'read' THEN coalesce(read_at, said.at) ELSE read_at END,
+        error = CASE WHEN state IN ('failed', 'expired') THEN error END
+    FROM (SELECT least(coalesce(CAST(:at AS timestamptz), carebed_now()), carebed_now()) AS at) AS said
+    WHERE channel = :channel AND (provider_id = :provider_id OR id = :id)
+    RETURNING contact_method_id
+""")
+
+# It failed after all. What may not be given up goes out again, and so does the next method; a report about an attempt
+# before the last one says nothing about the last one.
+_BOUNCED = text("""
+    UPDATE notification SET error = :error,
+        state = CASE WHEN state IN ('pending', 'handed_over') AND (:permanent OR due_at = 'infinity') THEN 'failed'
+                ELSE state END,
+        due_at = CASE WHEN :permanent OR due_at = 'infinity' THEN 'infinity' ELSE carebed_now() END,
+        next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
+    WHERE channel = :channel AND (provider_id = :provider_id OR (id = :id AND provider_id IS NULL))
+        AND state IN ('pending', 'handed_over')
+    RETURNING contact_method_id, alarm_id, staff_id
+""")
+
+_KNOWN = text("""
+    SELECT EXISTS (SELECT FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR id = :id))
+""")
+
 # The next method of the same person for the same call, now instead of later. One that somebody works on comes anyway.
 _NEXT_METHOD = text("""
     UPDATE notification SET due_at = carebed_now() WHERE id = (
@@ -79,7 +113,7 @@ _NEXT_METHOD = text("""
         ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 """)
 
-_NOT_CALLS = sorted(NEWS | OVER)
+_NOT_CALLS = sorted(NOT_CALLS)
 
 
 async def handed_over(conn: AsyncConnection, rows: Sequence[Row[Any]], handover: Handover) -> list[float]:
@@ -120,4 +154,24 @@ async def pull_next_method(conn: AsyncConnection, alarm_id: UUID | None, staff_i
         await conn.execute(_NEXT_METHOD, {"alarm": alarm_id, "staff": staff_id, "not_calls": _NOT_CALLS})
 
 
-__all__ = ["UNDELIVERED_S", "Delivery", "handed_over", "not_taken", "pull_next_method"]
+async def report(
+    conn: AsyncConnection, channel: str, provider_id: str | None, state: Delivery, at: datetime | None = None, *,
+    notification_id: UUID | None = None, error: str | None = None, permanent: bool = False,
+) -> bool:  # fmt: skip
+    """What a provider reports of a message, late, double or out of order; False when we know no such message (yet).
+
+    `state`: delivered, read or failed. `at`: by the provider's clock. `notification_id`: ours, where the provider hands
+    it back. `error`: the provider's code. `permanent`: nothing can ever be delivered to that address.
+    """
+    about = {"channel": channel, "provider_id": provider_id, "id": notification_id}
+    if state in (Delivery.DELIVERED, Delivery.READ):
+        reached = (await conn.execute(_REACHED, about | {"state": str(state), "at": at})).all()
+        for method in {row.contact_method_id for row in reached if row.contact_method_id}:
+            await conn.execute(_PROVEN, {"method": method})
+        return bool(reached)
+    what = {"error": (error or "not delivered")[:200], "permanent": permanent, "pause": _BOUNCED_PAUSE_S}
+    bounced = (await conn.execute(_BOUNCED, about | what)).all()
+    for row in {(row.contact_method_id, row.alarm_id, row.staff_id): row for row in bounced}.values():
+        await conn.execute(_FAILING, {"method": row.contact_method_id, "permanent": permanent})
+        await pull_next_method(conn, row.alarm_id, row.staff_id)
+    return bool(bounced) or bool((await conn.execute(_KNOWN, about)).scalar_one())

@@ -2,11 +2,12 @@
 
 import gc
 
-from alerts.channels import channels, set_up
+from alerts.channels import channels, links, set_up
 from alerts.firing import AlarmHandler
 from alerts.homeward import Homeward
 from alerts.lag import LagWatch
 from alerts.outbox import Outbox
+from alerts.outgoing import Composer
 from carebed.database import Database
 from carebed.engine import Engine, Handler
 from carebed.health import serve_health, shown
@@ -48,7 +49,8 @@ async def run(settings: Settings) -> None:
     watermarks = WatermarkMetrics(database)
     tasks["watermarks"] = watermarks.run()
     ways = set_up(settings)
-    tasks |= Outbox(database, ways).tasks()
+    pages = links(settings)
+    tasks |= Outbox(database, ways, Composer(pages.to if pages else None)).tasks()
     tasks |= Homeward(database, settings, through).tasks()
     tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
     try:

@@ -23,10 +23,11 @@ from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
 
 #: Wants somebody to move. Any kind that is in neither set is a call: a word too many is better than one too few.
-NEWS = frozenset({"repeated", "cancel_remark", "cleared_remark"})
-"""For those who know of the alarm: once, through the first method."""
+NEWS = frozenset({"repeated", "expired", "cancel_remark", "cleared_remark"})
+"""For those who know of the alarm: once, through the first method, unless they are called anyway."""
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""
+NOT_CALLS = NEWS | OVER | {"answer", "verify", "test", "readiness"}
 
 #: The same news of one alarm (somebody presses again and again) goes to a person's telephone once in so long. The live
 #: stream has every one of them.
@@ -59,15 +60,15 @@ _WITHDRAW = text("""
 # A new call takes the place of those before it; where one was due earlier, the new one is too.
 _SUPERSEDE = text("""
     UPDATE notification SET due_at = 'infinity',
-        state = CASE state WHEN 'pending' THEN 'expired' ELSE state END,
-        error = CASE state WHEN 'pending' THEN 'called again' ELSE error END
+        state = CASE before.state WHEN 'pending' THEN 'expired' ELSE before.state END,
+        error = CASE before.state WHEN 'pending' THEN 'called again' ELSE error END
     FROM (
         SELECT id, due_at, state FROM notification
         WHERE alarm_id = :alarm AND staff_id = ANY (:people) AND contact_method_id IS NOT NULL
             AND state IN ('pending', 'handed_over') AND due_at < 'infinity' AND kind <> ALL (:not_calls)
         FOR UPDATE) AS before
     WHERE notification.id = before.id
-    RETURNING contact_method_id, before.due_at, before.state
+    RETURNING notification.contact_method_id, before.due_at, before.state
 """)
 
 # Through which methods these people were told of the alarm so far, and when last.
@@ -128,7 +129,7 @@ async def _withdraw_answered(conn: AsyncConnection, case: Case) -> None:
     makes while another one holds the alarm is meant."""
     new = case.events[case.told_events :]
     case.told_events = len(case.events)
-    about: dict[str, Any] = {"alarm": case.id, "not_calls": sorted(NEWS | OVER), "people": None, "but": []}
+    about: dict[str, Any] = {"alarm": case.id, "not_calls": sorted(NOT_CALLS), "people": None, "but": []}
     if not case.open or any(event.type in _ANSWERS_ALL for event in new):
         # Who has just lost an answer, or is told to move, is called by a message of this very change, not yet written.
         await conn.execute(_WITHDRAW, about)
@@ -176,8 +177,8 @@ class _OfCase:
     async def rows(self) -> list[dict[str, Any]]:
         """All of them, in order."""
         messages = [one for one in self.case.messages if one.staff_id in self.ways]
-        called = [one.staff_id for one in messages if one.kind not in NEWS | OVER]
-        others = [one.staff_id for one in messages if one.kind in NEWS | OVER]
+        called = [one.staff_id for one in messages if one.kind not in NOT_CALLS]
+        others = [one.staff_id for one in messages if one.kind in NOT_CALLS]
         before = await self._before(called) if called else {}
         told = (await self.conn.execute(_TOLD, {"alarm": self.case.id, "people": others})).all() if others else []
         waits = self.case.priority is Priority.WORK_ORDER
@@ -190,7 +191,8 @@ class _OfCase:
                 rows += [self._row(message, way, start) for way in _quietest(self.ways[message.staff_id], used)]
             elif message.kind in NEWS:
                 heard = [row.last_at for row in told if row.staff_id == message.staff_id]
-                if not heard or max(heard) <= self.now - _NEWS_AGAIN:
+                fresh = not heard or max(heard) <= self.now - _NEWS_AGAIN
+                if fresh and message.staff_id not in called:
                     rows.append(self._row(message, self.ways[message.staff_id][0], start))
             else:
                 rows += self._call(message, start, before)
@@ -198,7 +200,7 @@ class _OfCase:
 
     async def _before(self, called: list[UUID]) -> dict[UUID, datetime]:
         """Methods that had a call to come, and when."""
-        asked = {"alarm": self.case.id, "people": called, "not_calls": sorted(NEWS | OVER)}
+        asked = {"alarm": self.case.id, "people": called, "not_calls": sorted(NOT_CALLS)}
         rows = (await self.conn.execute(_SUPERSEDE, asked)).all()
         return {row.contact_method_id: row.due_at for row in rows if row.state == "pending"}
 
@@ -212,7 +214,7 @@ class _OfCase:
         return rows
 
     def _row(self, message: Message, way: Way, due_at: datetime) -> dict[str, Any]:
-        by_code = way.channel in ANSWERED_BY_CODE and message.kind not in NEWS | OVER
+        by_code = way.channel in ANSWERED_BY_CODE and message.kind not in NOT_CALLS
         code = _new_code(self.codes.setdefault(way.staff_id, set())) if by_code else None
         return _row(self.case, message, self.now, way.channel, way=way.id, due_at=due_at, code=code)
 

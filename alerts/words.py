@@ -84,11 +84,24 @@ _SAY: dict[str, tuple[str, str, str, str]] = {
         "验证码", "您的验证码是 {code}，10 分钟内有效。请勿告诉他人。",
         "Your code", "Your code is {code}. It holds for 10 minutes. Tell nobody.",
     ),
+    "answer": ("您的回复", "", "Your answer", ""),
     "test": (
         "测试", "这是一条测试消息，无需行动。",
         "Test", "This is a test; you need not do anything.",
     ),
 }  # fmt: skip
+
+#: What somebody hears who has answered (`alerts.answers.Result`).
+_RESULTS: dict[str, tuple[str, str]] = {
+    "going": ("已记录：您将前往。谢谢。", "Noted: you are going. Thank you."),
+    "not_going": ("已记录：您不能前往。", "Noted: you cannot go."),
+    "taken": ("已记录：由您负责处理。", "Noted: you are in charge."),
+    "late": ("该报警已结束，您无需行动。", "This alarm is over; you need not do anything."),
+    "unclear": (
+        "未能识别您的回复。请回复 1 加三位编码表示前往，2 加编码表示不能去。",
+        "We could not read that. Send 1 and the code to go, 2 and the code if you cannot.",
+    ),
+}
 
 _MORE = ("另有 {more} 条。", " {more} more.")
 _ANSWER_BY_CODE = ("回复 1{code} 前往，2{code} 不能去。", " Reply 1{code}: I go. 2{code}: I cannot.")
@@ -117,10 +130,11 @@ def kind_words(kind: str, language: str) -> str:
 
 def words(
     kind: str, alarm: dict[str, Any] | None, language: str, *, code: str | None = None, more: int = 0,
-    by_code: bool = False,
+    by_code: bool = False, result: str | None = None,
 ) -> Words:  # fmt: skip
     """What a message of this kind says. `alarm`: the alarm object; `more`: how many others go with it; `by_code`: it
-    can be answered by sending `code`. A kind without words of its own says what a call says."""
+    can be answered by sending `code`; `result`: what became of an answer. A kind without words of its own says what a
+    call says."""
     at = _index(language)
     say = _SAY.get(kind, _SAY["called"])
     title, body = (say[0], say[1]) if at == 0 else (say[2], say[3])
@@ -131,6 +145,8 @@ def words(
         "code": code or "",
     }
     text = body.format(**parts)
+    if result is not None:
+        text = _RESULTS[result][at]
     if more:
         text += _MORE[at].format(more=more)
     if by_code and code:

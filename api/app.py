@@ -11,6 +11,7 @@ from api import (
     absences,
     alarm_load,
     alarms,
+    answers,
     auth,
     document,
     history,
@@ -47,6 +48,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis):
         api.include_router(concept.router)
     app.include_router(api)
+    app.include_router(answers.router)
     app.router.routes.extend(health_routes(_checks(parts)))
     app.router.routes.extend(web_routes(web_dir))
     problem.install(app)

@@ -7,7 +7,7 @@ import socket
 
 import uvicorn
 
-from alerts.channels import channels
+from alerts.channels import channels, links
 from alerts.moves import Hooks
 from api.app import create_app
 from api.hub import Hub
@@ -36,7 +36,9 @@ async def run(settings: Settings) -> None:
         on_departure=record_departure,
         channels=channels(settings),
     )
-    app = create_app(Parts(database, hub, hooks), settings.web_dir)
+    secret = settings.callback_secret
+    parts = Parts(database, hub, hooks, links(settings), secret.get_secret_value() if secret else None)
+    app = create_app(parts, settings.web_dir)
     app.openapi()  # now, while nobody waits for it
     config = uvicorn.Config(
         app, log_level="warning", access_log=False, lifespan="off", server_header=False, timeout_keep_alive=65,

@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from fastapi.security import OAuth2PasswordBearer
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.answers import Links
 from alerts.moves import Hooks
 from api.hub import Hub
 from api.principal import Principal, authenticate, enter
@@ -53,6 +54,10 @@ class Parts:
     database: Database
     hub: Hub
     hooks: Hooks
+    links: Links | None = None
+    """Of answers by signed link; None: there are none."""
+    callback_secret: str | None = None
+    """Part of the addresses at which providers report; None: nobody does."""
 
 
 def parts_of(request: Request) -> Parts:

@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = Field(None, description="signs them (Standard Webhooks); `whsec_` + base64")
     last_resort_file: Path | None = Field(None, description="one webhook address a line")
 
+    public_url: str | None = Field(None, description="how telephones outside reach the API: links begin with it")
+    link_secret: SecretStr | None = Field(None, description="signs the links in messages; 32 characters or more")
+    callback_secret: SecretStr | None = Field(None, description="part of the addresses at which providers report")
+
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")
 
     # Ingest. What a batch costs and why so many: docs/adr/0014-hot-path.md.
@@ -103,9 +107,28 @@ def load_settings() -> Settings:
             raise SettingsError(f"CAREBED_{name.upper()} is wrong: it must begin with postgresql://.")
     if settings.hours_kept_days and not 0 < settings.readings_kept_days <= settings.hours_kept_days:
         raise SettingsError("CAREBED_HOURS_KEPT_DAYS is wrong: hourly figures are kept at least as long as readings.")
+    _check_telling(settings)
     if settings.webhook_url is not None:
         if not settings.webhook_url.startswith(("http://", "https://")):
             raise SettingsError("CAREBED_WEBHOOK_URL is wrong: it must begin with http:// or https://.")
         if settings.webhook_secret is None:
             raise SettingsError("CAREBED_WEBHOOK_SECRET is not set: CAREBED_WEBHOOK_URL needs it to sign what it gets.")
     return settings
+
+
+def _check_telling(settings: Settings) -> None:
+    """What must be so before a message can be answered, or a provider believed."""
+    if settings.public_url is not None:
+        if not settings.public_url.startswith(("http://", "https://")):
+            raise SettingsError("CAREBED_PUBLIC_URL is wrong: it must begin with http:// or https://.")
+        if settings.link_secret is None:
+            raise SettingsError("CAREBED_LINK_SECRET is not set: CAREBED_PUBLIC_URL needs it to sign links.")
+    for name, least in (("link_secret", 32), ("callback_secret", 24)):
+        value: SecretStr | None = getattr(settings, name)
+        if value is not None and len(value.get_secret_value()) < least:
+            raise SettingsError(f"CAREBED_{name.upper()} is wrong: it must have {least} characters or more.")
+    secret = settings.callback_secret
+    if secret is not None and not all(
+        one.isascii() and (one.isalnum() or one in "-_") for one in secret.get_secret_value()
+    ):
+        raise SettingsError("CAREBED_CALLBACK_SECRET is wrong: only letters, digits, - and _ go into an address.")

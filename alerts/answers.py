@@ -1,0 +1,294 @@
+"""Answers that come back by a signed link, an SMS reply or a key on the telephone.
+
+Each is bound to one message, and so to its alarm, its step and its person; having been called is the right to answer.
+They go through `alerts.moves.perform` like every move, so the log has them, with their channel, and an answer to a step
+already passed counts and is told so.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid5
+
+from prometheus_client import Counter
+from sqlalchemy import Row, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.moves import Hooks, Move, MoveRequest, MoveResult, perform
+from alerts.telling import NOT_CALLS
+
+ANSWERS = Counter("carebed_answers", "Answers that came in", ["channel", "outcome"])
+
+#: A message can be answered for so long; an alarm that is open after that has called anew long since.
+ANSWERABLE = timedelta(hours=24)
+
+#: Namespace of the ids of replies, so that one that comes twice is one.
+_REPLIES = UUID("5f0f3d7c-7f0e-5c8e-9d55-0c1f6f1f8f52")
+_LINK_CONTEXT = b"carebed answer link 1\0"
+_MAC_BYTES = 16
+
+
+class Result(StrEnum):
+    """What became of an answer, in the words of `alerts.words`."""
+
+    GOING = "going"
+    NOT_GOING = "not_going"
+    TAKEN = "taken"
+    """Recorded: the desk takes charge."""
+    LATE = "late"
+    """It is over, or the state allows it no more."""
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """The message that is answered. `answerable`: not expired, a call, its person active, its method in use."""
+
+    notification_id: UUID
+    alarm_id: UUID
+    area_code: str
+    staff_id: UUID
+    role: str
+    language: str
+    step: int
+    answerable: bool
+
+
+# The message, its alarm and its person.
+_MESSAGE = """
+    SELECT message.id, message.alarm_id, alarm.area_code, message.staff_id, staff.role, staff.language, message.step,
+        message.answer_code, message.contact_method_id, message.created_at, message.payload, alarm.closed_at,
+        response.state AS response,
+        staff.active AND message.created_at > carebed_now() - CAST(:answerable AS interval)
+            AND message.kind <> ALL (:not_calls)
+            AND NOT EXISTS (SELECT FROM contact_method
+                            WHERE id = message.contact_method_id AND removed_at IS NOT NULL) AS answerable
+    FROM notification message
+    JOIN alarm ON alarm.id = message.alarm_id
+    JOIN staff ON staff.id = message.staff_id
+    LEFT JOIN response ON response.alarm_id = message.alarm_id AND response.staff_id = message.staff_id
+"""
+_BY_ID = text(f"{_MESSAGE} WHERE message.id = :id")
+
+# The call that a telephone rang for.
+_BY_PROVIDER = text(f"""{_MESSAGE}
+    WHERE message.channel = :channel AND (message.provider_id = :provider_id OR message.id = :id)
+    ORDER BY message.created_at LIMIT 1
+""")
+
+# What the person behind this address has been called to, newest first.
+_AT_ADDRESS = text(f"""{_MESSAGE}
+    WHERE message.created_at > carebed_now() - CAST(:answerable AS interval) AND message.kind <> ALL (:not_calls)
+        AND message.contact_method_id IS NOT NULL AND message.attempts > 0 AND message.staff_id IN (
+            SELECT staff_id FROM contact_method
+            WHERE channel = :channel AND address = :address AND verified_at IS NOT NULL AND removed_at IS NULL)
+    ORDER BY message.created_at DESC, message.id
+""")
+
+# A reply or a key is taken once, however often it is reported.
+_KEEP_KEY = text("""
+    UPDATE notification SET payload = payload || jsonb_build_object('key', CAST(:key AS text))
+    WHERE id = :id AND payload ->> 'key' IS DISTINCT FROM :key RETURNING id
+""")
+_KEEP_REPLY = text("""
+    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, payload,
+        state, created_at, next_attempt_at)
+    SELECT :id, CAST(:alarm AS uuid), :channel, method.staff_id, method.id, 'answer', :step, false, '{}', 'pending',
+        carebed_now(), 'infinity'
+    FROM contact_method method
+    WHERE channel = :channel AND address = :address AND verified_at IS NOT NULL AND removed_at IS NULL
+    ORDER BY method.staff_id = CAST(:staff AS uuid) DESC, method.created_at LIMIT 1
+    ON CONFLICT (id) DO NOTHING RETURNING id
+""")
+_TELL_RESULT = text("""
+    UPDATE notification SET payload = jsonb_build_object('result', CAST(:result AS text)),
+        next_attempt_at = clock_timestamp()
+    WHERE id = :id
+""")
+_WAKE = text("SELECT pg_notify('carebed_notification', '')")
+
+# From here on the transaction may see this alarm's community, and is this person's.
+_ENTER = text("SELECT set_config('carebed.scope', :scope, true), set_config('carebed.staff', :staff, true)")
+_ENTER_OURS = text("SELECT set_config('carebed.scope', '/', true), set_config('carebed.staff', '', true)")
+
+_ASKED = {"answerable": ANSWERABLE, "not_calls": sorted(NOT_CALLS)}
+
+
+async def enter_ours(conn: AsyncConnection) -> None:
+    """Let this transaction see what no person could: for messages that carry their own authority. Under the engine's
+    role it changes nothing."""
+    await conn.execute(_ENTER_OURS)
+
+
+# ---- Signed links ---------------------------------------------------------------------------------------------------
+
+
+class Links:
+    """Makes and reads the addresses of answer pages. `base`: the public address of the API; `secret`: of 32 bytes or
+    more. The token is the message's id and a keyed digest of it: nothing about anybody can be read from it."""
+
+    def __init__(self, base: str, secret: str) -> None:
+        self._base = base.rstrip("/")
+        self._key = hashlib.sha256(_LINK_CONTEXT + secret.encode()).digest()
+
+    def to(self, notification_id: UUID) -> str:
+        """The address at which this message can be answered."""
+        return f"{self._base}/a/{self.token(notification_id)}"
+
+    def token(self, notification_id: UUID) -> str:
+        """43 characters that only we can make."""
+        raw = notification_id.bytes + self._mac(notification_id)
+        return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+    def read(self, token: str) -> UUID | None:
+        """The message of a token that we made; None for any other."""
+        try:
+            raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (ValueError, binascii.Error):
+            return None
+        if len(raw) != 16 + _MAC_BYTES:
+            return None
+        notification_id = UUID(bytes=raw[:16])
+        return notification_id if hmac.compare_digest(raw[16:], self._mac(notification_id)) else None
+
+    def _mac(self, notification_id: UUID) -> bytes:
+        return hmac.new(self._key, notification_id.bytes, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+async def call_of(conn: AsyncConnection, notification_id: UUID) -> Call | None:
+    """The message behind a link, with the transaction put under its person and its alarm's community."""
+    await enter_ours(conn)
+    row = (await conn.execute(_BY_ID, _ASKED | {"id": notification_id})).one_or_none()
+    return None if row is None else await _enter(conn, row)
+
+
+async def _enter(conn: AsyncConnection, row: Row[Any]) -> Call:
+    await conn.execute(_ENTER, {"scope": "/" + row.area_code, "staff": str(row.staff_id)})
+    return Call(
+        row.id, row.alarm_id, row.area_code, row.staff_id, row.role, row.language, row.step, row.answerable
+    )  # fmt: skip
+
+
+#: What an operator means by "yes" is that the desk takes charge; everybody else goes to the door.
+def going(role: str) -> Move:
+    """The move that "I go" stands for, by the person's role."""
+    return Move.ACKNOWLEDGE if role == "operator" else Move.ACCEPT
+
+
+async def answer(
+    conn: AsyncConnection, call: Call, move: Move, channel: str, hooks: Hooks, at: datetime | None = None
+) -> MoveResult:
+    """Make the move that this answer stands for, in the caller's transaction, which this ends (`alerts.book.finish`).
+
+    Raises `AlarmUnknown`.
+    """
+    request = MoveRequest(move, call.alarm_id, call.staff_id, at=at, step=call.step, channel=channel)
+    result = await perform(conn, request, hooks)
+    outcome = "refused" if result.refused is not None else "stale" if result.stale else "taken"
+    ANSWERS.labels(channel, outcome).inc()
+    return result
+
+
+# ---- SMS replies and keys -------------------------------------------------------------------------------------------
+
+_REPLY = re.compile(r"^\D*([12])\D*(\d{3,6})?\D*$")
+_NO = ("不", "no", "n", "否")
+_YES = ("去", "来", "好", "是", "yes", "y", "ok", "1")
+
+
+def read_reply(words: str) -> tuple[bool, str | None] | None:
+    """(goes, code or None) of what somebody has sent; None where it says neither. Digits first: 1 goes, 2 does not, the
+    message's code may follow; else a word."""
+    plain = unicodedata.normalize("NFKC", words).strip().casefold()[:200]
+    if found := _REPLY.match(plain):
+        return found[1] == "1", found[2]
+    code = re.search(r"\d{3,6}", plain)
+    said = re.sub(r"[\d\s.,!?，。！]", "", plain)
+    for words_for, goes in ((_NO, False), (_YES, True)):
+        if any(said == one or (len(one) == 1 and not one.isascii() and one in said) for one in words_for):
+            return goes, code[0] if code else None
+    return None
+
+
+async def sms_reply(
+    conn: AsyncConnection, address: str, words: str, reply_id: str, hooks: Hooks, *, channel: str = "sms"
+) -> Result | None:
+    """Take a reply to the messages at this address; None when it came before, or from nobody we know.
+
+    Without a code it stands for the one call that this person has not answered; with several it is unclear, and he is
+    told to send the code. `reply_id`: the provider's, or anything that is the same when it comes twice.
+    """
+    await enter_ours(conn)
+    calls = (await conn.execute(_AT_ADDRESS, _ASKED | {"channel": channel, "address": address})).all()
+    meant = read_reply(words)
+    row = None if meant is None else _meant_call(calls, meant[1])
+    reply = uuid5(_REPLIES, f"{channel}\0{address}\0{reply_id}")
+    kept = {
+        "id": reply, "channel": channel, "address": address,
+        "alarm": row.alarm_id if row is not None else None, "staff": row.staff_id if row is not None else None,
+        "step": row.step if row is not None else 0,
+    }  # fmt: skip
+    if (await conn.execute(_KEEP_REPLY, kept)).one_or_none() is None:
+        return None
+    if row is None or meant is None:
+        ANSWERS.labels(channel, "unclear").inc()
+        await _tell_result(conn, reply, Result.UNCLEAR)
+        return Result.UNCLEAR
+    goes = meant[0]
+    call = await _enter(conn, row)
+    made = await answer(conn, call, going(call.role) if goes else Move.DECLINE, channel, hooks)
+    result = _result(row.role, goes=goes, late=made.refused is not None)
+    await _tell_result(conn, reply, result)
+    return result
+
+
+def _meant_call(calls: list[Row[Any]] | Any, code: str | None) -> Row[Any] | None:
+    """By its code; else the newest of the one open alarm that the person has not answered."""
+    if code is not None:
+        return next((row for row in calls if row.answer_code == code), None)
+    waiting = [row for row in calls if row.closed_at is None and row.response in (None, "called")]
+    if not waiting:  # he answers what is over, or what he has answered: told so, if it can be but one
+        waiting = list(calls)
+    return waiting[0] if len({row.alarm_id for row in waiting}) == 1 else None
+
+
+def _result(role: str, *, goes: bool, late: bool) -> Result:
+    if late:
+        return Result.LATE
+    if not goes:
+        return Result.NOT_GOING
+    return Result.TAKEN if going(role) is Move.ACKNOWLEDGE else Result.GOING
+
+
+async def _tell_result(conn: AsyncConnection, reply: UUID, result: Result) -> None:
+    await conn.execute(_TELL_RESULT, {"id": reply, "result": str(result)})
+    await conn.execute(_WAKE)
+
+
+async def voice_key(
+    conn: AsyncConnection, provider_id: str | None, notification_id: UUID | None, key: str, hooks: Hooks, *,
+    channel: str = "voice",
+) -> Result | None:  # fmt: skip
+    """Take a key that was pressed in a call: 1 goes, 2 does not. None for another key, a call we do not know, and what
+    was reported before."""
+    digit = key.strip()[:1]
+    if digit not in ("1", "2"):
+        return None
+    await enter_ours(conn)
+    asked = _ASKED | {"channel": channel, "provider_id": provider_id, "id": notification_id}
+    row = (await conn.execute(_BY_PROVIDER, asked)).one_or_none()
+    if row is None or not row.answerable:
+        return None
+    if (await conn.execute(_KEEP_KEY, {"id": row.id, "key": digit})).one_or_none() is None:
+        return None
+    call = await _enter(conn, row)
+    goes = digit == "1"
+    made = await answer(conn, call, going(call.role) if goes else Move.DECLINE, channel, hooks)
+    return _result(row.role, goes=goes, late=made.refused is not None)
