@@ -22,6 +22,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.moves import Hooks, Move, MoveRequest, MoveResult, perform
+from alerts.provider import REFERENCE
 from alerts.telling import NOT_CALLS
 
 ANSWERS = Counter("carebed_answers", "Answers that came in", ["channel", "outcome"])
@@ -79,7 +80,9 @@ _BY_ID = text(f"{_MESSAGE} WHERE message.id = :id")
 
 # The call that a telephone rang for.
 _BY_PROVIDER = text(f"""{_MESSAGE}
-    WHERE message.channel = :channel AND (message.provider_id = :provider_id OR message.id = :id)
+    WHERE message.channel = :channel AND message.id IN (
+        SELECT id FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR (
+            state IN ('pending', 'handed_over') AND attempts > 0 AND {REFERENCE} = CAST(:ref AS text))))
     ORDER BY message.created_at LIMIT 1
 """)
 
@@ -273,7 +276,7 @@ async def _tell_result(conn: AsyncConnection, reply: UUID, result: Result) -> No
 
 
 async def voice_key(
-    conn: AsyncConnection, provider_id: str | None, notification_id: UUID | None, key: str, hooks: Hooks, *,
+    conn: AsyncConnection, provider_id: str | None, ref: str | None, key: str, hooks: Hooks, *,
     channel: str = "voice",
 ) -> Result | None:  # fmt: skip
     """Take a key that was pressed in a call: 1 goes, 2 does not. None for another key, a call we do not know, and what
@@ -282,7 +285,7 @@ async def voice_key(
     if digit not in ("1", "2"):
         return None
     await enter_ours(conn)
-    asked = _ASKED | {"channel": channel, "provider_id": provider_id, "id": notification_id}
+    asked = _ASKED | {"channel": channel, "provider_id": provider_id, "ref": ref}
     row = (await conn.execute(_BY_PROVIDER, asked)).one_or_none()
     if row is None or not row.answerable:
         return None

@@ -1,5 +1,6 @@
 """Through which channels people are told in this installation: one decision for every process that tells somebody."""
 
+from alerts import aliyun
 from alerts.answers import Links
 from alerts.channel import Channel
 from alerts.channel.webhook import WebhookChannel
@@ -9,7 +10,13 @@ from carebed.settings import Settings
 
 def channels(settings: Settings) -> tuple[str, ...]:
     """The live stream always; the webhook and the channels of people's contact methods where they are set up."""
-    return ("live", "webhook") if settings.webhook_url else ("live",)
+    found = ["live"]
+    if settings.webhook_url:
+        found.append("webhook")
+    if settings.aliyun_file is not None:
+        keys = aliyun.read_file(settings.aliyun_file)
+        found += [name for name, there in (("sms", keys.sms), ("voice", keys.voice)) if there is not None]
+    return tuple(found)
 
 
 def set_up(settings: Settings) -> list[Channel]:
@@ -17,6 +24,12 @@ def set_up(settings: Settings) -> list[Channel]:
     found: list[Channel] = []
     if settings.webhook_url and settings.webhook_secret:
         found.append(WebhookChannel(Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())))
+    if settings.aliyun_file is not None:
+        keys = aliyun.read_file(settings.aliyun_file)
+        if keys.sms is not None:
+            found.append(aliyun.AliyunSms(keys, keys.sms))
+        if keys.voice is not None:
+            found.append(aliyun.AliyunVoice(keys, keys.voice))
     return found
 
 

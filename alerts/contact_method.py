@@ -4,7 +4,7 @@ Addresses are personal data: they are never logged, and whoever only calls peopl
 (`contact_methods_of` in migration 0019 gives none).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.provider import normal_phone
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
 
@@ -66,6 +67,11 @@ contact_method = Table(
     Index("ix_contact_method_address", "channel", "address"),
     comment="how a person can be reached; addresses are personal data and never logged",
 )  # fmt: skip
+
+
+#: Channel -> an address in the one form in which it is kept; ValueError says what is wrong with it. A channel that is
+#: not in here has methods that are added in a way of its own.
+ADDRESSES: dict[str, Callable[[str], str]] = {"sms": normal_phone, "voice": normal_phone}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channel import Handover
 from alerts.notification import Delivery
+from alerts.provider import REFERENCE
 from alerts.telling import NOT_CALLS
 
 #: A life-critical call that was handed over and of whose delivery nothing is known is sent again after so long, then
@@ -33,7 +34,7 @@ _HANDED_OVER = text("""
         handed_over_at = coalesce(handed_over_at, carebed_now()),
         delivered_at = CASE WHEN :delivered THEN coalesce(delivered_at, carebed_now()) ELSE delivered_at END,
         provider_id = coalesce(:provider_id, provider_id),
-        error = CASE WHEN state = 'pending' THEN NULL ELSE error END,
+        error = CASE WHEN state = 'pending' THEN NULL ELSE error END, payload = payload - 'code',
         due_at = CASE WHEN :delivered OR state NOT IN ('pending', 'handed_over') OR due_at = 'infinity'
                            OR NOT life_critical OR alarm_id IS NULL OR kind = ANY (:not_calls) THEN 'infinity'
                       ELSE carebed_now() + make_interval(secs => :again) END,
@@ -73,9 +74,12 @@ _FAILED = text("""
     WHERE id = ANY (:ids) AND state IN ('pending', 'handed_over')
 """)
 
+# By our own reference: for what is under way, which an index knows. A report may be quicker than our settling.
+_OURS = f"state IN ('pending', 'handed_over') AND attempts > 0 AND {REFERENCE} = CAST(:ref AS text)"
+
 # What a provider says of a message, by its own id or by ours. Forward only: delivered is more than handed over, failed
 # or expired, and read is more than delivered.
-_REACHED = text("""
+_REACHED = text(f"""
     UPDATE notification SET
         state = CASE WHEN state = 'read' THEN state ELSE :state END,
         provider_id = coalesce(provider_id, :provider_id), due_at = 'infinity',
@@ -83,25 +87,25 @@ _REACHED = text("""
         read_at = CASE WHEN :state = 'read' THEN coalesce(read_at, said.at) ELSE read_at END,
         error = CASE WHEN state IN ('failed', 'expired') THEN error END
     FROM (SELECT least(coalesce(CAST(:at AS timestamptz), carebed_now()), carebed_now()) AS at) AS said
-    WHERE channel = :channel AND (provider_id = :provider_id OR id = :id)
+    WHERE channel = :channel AND (provider_id = :provider_id OR {_OURS})
     RETURNING contact_method_id
 """)
 
 # It failed after all. What may not be given up goes out again, and so does the next method; a report about an attempt
 # before the last one says nothing about the last one.
-_BOUNCED = text("""
+_BOUNCED = text(f"""
     UPDATE notification SET error = :error,
         state = CASE WHEN state IN ('pending', 'handed_over') AND (:permanent OR due_at = 'infinity') THEN 'failed'
                 ELSE state END,
         due_at = CASE WHEN :permanent OR due_at = 'infinity' THEN 'infinity' ELSE carebed_now() END,
         next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
-    WHERE channel = :channel AND (provider_id = :provider_id OR (id = :id AND provider_id IS NULL))
+    WHERE channel = :channel AND (provider_id = :provider_id OR (provider_id IS NULL AND {_OURS}))
         AND state IN ('pending', 'handed_over')
     RETURNING contact_method_id, alarm_id, staff_id
 """)
 
-_KNOWN = text("""
-    SELECT EXISTS (SELECT FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR id = :id))
+_KNOWN = text(f"""
+    SELECT EXISTS (SELECT FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR {_OURS}))
 """)
 
 # The next method of the same person for the same call, now instead of later. One that somebody works on comes anyway.
@@ -156,14 +160,14 @@ async def pull_next_method(conn: AsyncConnection, alarm_id: UUID | None, staff_i
 
 async def report(
     conn: AsyncConnection, channel: str, provider_id: str | None, state: Delivery, at: datetime | None = None, *,
-    notification_id: UUID | None = None, error: str | None = None, permanent: bool = False,
+    ref: str | None = None, error: str | None = None, permanent: bool = False,
 ) -> bool:  # fmt: skip
-    """What a provider reports of a message, late, double or out of order; False when we know no such message (yet).
+    """What a provider reports of a message, late, double or out of order; False when we know no such message.
 
-    `state`: delivered, read or failed. `at`: by the provider's clock. `notification_id`: ours, where the provider hands
-    it back. `error`: the provider's code. `permanent`: nothing can ever be delivered to that address.
+    `state`: delivered, read or failed. `at`: by the provider's clock. `ref`: ours (`alerts.provider.reference`),
+    where the provider hands it back. `error`: the provider's code. `permanent`: nothing can ever be delivered there.
     """
-    about = {"channel": channel, "provider_id": provider_id, "id": notification_id}
+    about = {"channel": channel, "provider_id": provider_id, "ref": ref}
     if state in (Delivery.DELIVERED, Delivery.READ):
         reached = (await conn.execute(_REACHED, about | {"state": str(state), "at": at})).all()
         for method in {row.contact_method_id for row in reached if row.contact_method_id}:

@@ -59,7 +59,7 @@ _LEASE = text("""
             attempts = attempts + 1
         WHERE id IN (SELECT id FROM due) RETURNING *
     )
-    SELECT leased.*, contact_method.address, staff.role, staff.language
+    SELECT leased.*, contact_method.address, contact_method.removed_at, staff.role, staff.language
     FROM leased LEFT JOIN contact_method ON contact_method.id = leased.contact_method_id
     LEFT JOIN staff ON staff.id = leased.staff_id
     ORDER BY leased.created_at
@@ -159,8 +159,10 @@ class Outbox:
     async def _deliver(self, leased: Leased) -> None:
         """Send one message and settle it. Where settling fails the lease runs out and it is sent again."""
         row = leased.row
-        channel = self._channels[row.channel]
-        outcome = await _send(channel, self._composer.compose(row, leased.alarm, more=len(leased.others)))
+        outcome: Handover | Exception = Undeliverable("method removed")
+        if row.removed_at is None:
+            outgoing = self._composer.compose(row, leased.alarm, more=len(leased.others))
+            outcome = await _send(self._channels[row.channel], outgoing)
         SENT.labels(row.channel, _label(outcome)).inc()
         try:
             await self._settle(leased, outcome)

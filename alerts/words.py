@@ -144,9 +144,8 @@ def words(
         "number": alarm_number(alarm["id"]) if alarm else "",
         "code": code or "",
     }
-    text = body.format(**parts)
-    if result is not None:
-        text = _RESULTS[result][at]
+    text = body.format(**parts) if result is None else _RESULTS[result][at]
+    parts["news"] = text if result is not None else title.rpartition("：" if at == 0 else ": ")[2]
     if more:
         text += _MORE[at].format(more=more)
     if by_code and code:

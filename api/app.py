@@ -22,6 +22,7 @@ from api import (
     moves,
     parameters,
     problem,
+    provider_callbacks,
     visits,
 )
 from api.edge import API_PREFIX, Edge
@@ -47,6 +48,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX)
     for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis):
         api.include_router(concept.router)
+    api.include_router(provider_callbacks.router)
     app.include_router(api)
     app.include_router(answers.router)
     app.router.routes.extend(health_routes(_checks(parts)))

@@ -42,6 +42,9 @@ class Settings(BaseSettings):
 
     public_url: str | None = Field(None, description="how telephones outside reach the API: links begin with it")
     link_secret: SecretStr | None = Field(None, description="signs the links in messages; 32 characters or more")
+    aliyun_file: Path | None = Field(
+        None, description="JSON with Aliyun's keys and templates, mode 0600: SMS and voice"
+    )
     callback_secret: SecretStr | None = Field(None, description="part of the addresses at which providers report")
 
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")

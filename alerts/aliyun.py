@@ -1,0 +1,214 @@
+"""Aliyun (阿里云) as provider of SMS (Dysmsapi) and voice (Dyvmsapi): requests signed as it documents.
+
+Signature: "Request structure and signature mechanism V3" (ACS3-HMAC-SHA256), whose worked example is a test of ours.
+Messages are templates that Aliyun has approved; docs/operations.md has the words that ours expect. The words of an
+answer of theirs never get into a log, for they quote numbers; its code does.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from alerts.channel import SEND_S, Handover, NotTaken, Outgoing, Undeliverable
+from alerts.provider import reference
+from alerts.telling import NOT_CALLS
+from carebed.errors import SettingsError
+
+_ALGORITHM = "ACS3-HMAC-SHA256"
+_VERSION = "2017-05-25"
+_CONNECT_S = 3.0
+
+#: Codes that say that the number itself is none. Everything else (limits, balance, templates) may be mended.
+_WRONG_NUMBER = frozenset({"isv.MOBILE_NUMBER_ILLEGAL", "isv.INVALID_CALLED_NUMBER", "MOBILE_NUMBER_ILLEGAL"})
+
+
+class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The approved signature and templates: of calls, of other news, of verification codes."""
+
+    sign_name: str
+    call_template: str
+    news_template: str
+    code_template: str
+    endpoint: str = "https://dysmsapi.aliyuncs.com"
+
+
+class VoiceSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The number that is shown, and the approved templates; `key_template` is what is said after a key was pressed."""
+
+    show_number: str
+    call_template: str
+    key_template: str
+    news_template: str
+    code_template: str
+    endpoint: str = "https://dyvmsapi.aliyuncs.com"
+
+
+class Aliyun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands in `CAREBED_ALIYUN_FILE`. `sms` or `voice` left out: that channel is not set up."""
+
+    access_key_id: str
+    access_key_secret: str
+    sms: SmsSettings | None = None
+    voice: VoiceSettings | None = None
+
+    def __repr__(self) -> str:
+        """Without the secret."""
+        return f"Aliyun({'sms ' if self.sms else ''}{'voice' if self.voice else ''})"
+
+
+def read_file(file: Path) -> Aliyun:
+    """The settings in this file; `SettingsError` with a sentence that quotes nothing from it."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Aliyun)
+    except OSError as error:
+        raise SettingsError(f"CAREBED_ALIYUN_FILE cannot be read: {error.strerror}.") from None
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"CAREBED_ALIYUN_FILE is wrong: {error}.") from None
+
+
+# ---- Signed requests ------------------------------------------------------------------------------------------------
+
+
+def canonical_query(parameters: Mapping[str, str]) -> str:
+    """Sorted by name, encoded as RFC 3986 wants it."""
+    pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in parameters.items())
+    return "&".join(f"{name}={value}" for name, value in pairs)
+
+
+def authorization(method: str, query: str, headers: Mapping[str, str], key_id: str, secret: str) -> str:
+    """The `Authorization` header of a request to `/` without a body. `headers`: all that are signed, in lower case."""
+    names = sorted(headers)
+    listed = ";".join(names)
+    canonical = "".join(f"{name}:{headers[name].strip()}\n" for name in names)
+    request = "\n".join((method, "/", query, canonical, listed, headers["x-acs-content-sha256"]))
+    to_sign = f"{_ALGORITHM}\n{hashlib.sha256(request.encode()).hexdigest()}"
+    signature = hmac.new(secret.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+    return f"{_ALGORITHM} Credential={key_id},SignedHeaders={listed},Signature={signature}"
+
+
+class _Client:
+    """Calls the operations of one of Aliyun's services."""
+
+    def __init__(self, endpoint: str, key_id: str, secret: str) -> None:
+        self._endpoint = endpoint.rstrip("/")
+        self._host = urlsplit(endpoint).netloc
+        self._key_id, self._secret = key_id, secret
+        self._http = httpx.AsyncClient(timeout=httpx.Timeout(SEND_S, connect=_CONNECT_S), follow_redirects=False)
+
+    async def call(self, action: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+        """The answer when its code is OK. Raises `Undeliverable` for a wrong number, else `NotTaken`."""
+        query = canonical_query(parameters)
+        headers = {
+            "host": self._host,
+            "x-acs-action": action,
+            "x-acs-version": _VERSION,
+            "x-acs-date": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "x-acs-signature-nonce": secrets.token_hex(16),
+            "x-acs-content-sha256": hashlib.sha256(b"").hexdigest(),
+        }
+        headers["authorization"] = authorization("POST", query, headers, self._key_id, self._secret)
+        response = await self._http.post(f"{self._endpoint}/?{query}", headers=headers)
+        try:
+            answer = response.json()
+            code = str(answer["Code"])
+        except (ValueError, KeyError, TypeError):
+            raise NotTaken(f"HTTP {response.status_code}") from None
+        if code in _WRONG_NUMBER:
+            raise Undeliverable(code)
+        if code != "OK" or not response.is_success:
+            raise NotTaken(code)
+        return dict(answer)
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+
+def _said(outgoing: Outgoing) -> dict[str, str]:
+    """The variables of a template; Aliyun takes none that is empty."""
+    return {name: value or "-" for name, value in outgoing.parts.items() if name != "code"}
+
+
+class AliyunSms:
+    """SMS. What Aliyun takes is handed over; `alerts.aliyun_reports` reads what becomes of it."""
+
+    name = "sms"
+    is_route = True
+
+    def __init__(self, settings: Aliyun, sms: SmsSettings) -> None:
+        self._sms = sms
+        self._client = _Client(sms.endpoint, settings.access_key_id, settings.access_key_secret)
+
+    async def send(self, outgoing: Outgoing) -> Handover:
+        """SendSms; `BizId` is the provider's id."""
+        template, said = self._template(outgoing)
+        answer = await self._client.call(
+            "SendSms",
+            {
+                "PhoneNumbers": _dialled(outgoing.address), "SignName": self._sms.sign_name, "TemplateCode": template,
+                "TemplateParam": json.dumps(said, ensure_ascii=False), "OutId": reference(outgoing.id),
+            },
+        )  # fmt: skip
+        return Handover(str(answer["BizId"]) if answer.get("BizId") else None)
+
+    def _template(self, outgoing: Outgoing) -> tuple[str, dict[str, str]]:
+        if outgoing.kind == "verify":
+            return self._sms.code_template, {"code": outgoing.code or ""}
+        if outgoing.kind in NOT_CALLS:
+            return self._sms.news_template, _said(outgoing)
+        token = outgoing.link.rsplit("/", 1)[1] if outgoing.link else "-"
+        return self._sms.call_template, _said(outgoing) | {"code": outgoing.code or "-", "token": token}
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.close()
+
+
+class AliyunVoice:
+    """Voice: calls that ask for a key (IvrCall), and others that only tell (SingleCallByTts)."""
+
+    name = "voice"
+    is_route = True
+
+    def __init__(self, settings: Aliyun, voice: VoiceSettings) -> None:
+        self._voice = voice
+        self._client = _Client(voice.endpoint, settings.access_key_id, settings.access_key_secret)
+
+    async def send(self, outgoing: Outgoing) -> Handover:
+        """Let it ring; `CallId` is the provider's id. Whether anybody took it up comes as a report."""
+        parameters = {
+            "CalledShowNumber": self._voice.show_number, "CalledNumber": _dialled(outgoing.address),
+            "PlayTimes": "3", "OutId": reference(outgoing.id),
+        }  # fmt: skip
+        said = json.dumps(_said(outgoing), ensure_ascii=False)
+        if outgoing.kind == "verify":
+            spelled = json.dumps({"code": ",".join(outgoing.code or "")})
+            action, more = "SingleCallByTts", {"TtsCode": self._voice.code_template, "TtsParam": spelled}
+        elif outgoing.kind in NOT_CALLS:
+            action, more = "SingleCallByTts", {"TtsCode": self._voice.news_template, "TtsParam": said}
+        else:
+            action, more = "IvrCall", {"StartCode": self._voice.call_template, "StartTtsParams": said}
+            for position, key in enumerate(("1", "2"), 1):
+                more |= {f"MenuKeyMap.{position}.Key": key, f"MenuKeyMap.{position}.Code": self._voice.key_template}
+        answer = await self._client.call(action, parameters | more)
+        return Handover(str(answer["CallId"]) if answer.get("CallId") else None)
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.close()
+
+
+def _dialled(address: str) -> str:
+    """As Aliyun wants it: mainland mobiles without the country, landlines with their 0, other countries without +."""
+    if not address.startswith("+86"):
+        return address.removeprefix("+")
+    number = address.removeprefix("+86")
+    return number if len(number) == 11 and number.startswith("1") else "0" + number

@@ -1,0 +1,93 @@
+"""Aliyun's SMS and voice services as far as they are documented: rejects wrong signatures, keeps what it was asked for.
+
+It checks signatures by itself, written from the documentation and not from our code.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlsplit
+
+KEY_ID, SECRET = "LTAI-test", "secret-of-the-test"
+
+
+@dataclass
+class AliyunServer:
+    """`answers`: codes instead of OK, by action; `hang`: set it, and nothing is answered any more."""
+
+    url: str = ""
+    requests: list[dict[str, str]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    answers: dict[str, str] = field(default_factory=dict)
+    hang: bool = False
+    _nonces: set[str] = field(default_factory=set)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, many requests."""
+        try:
+            while line := (await reader.readline()).decode():
+                method, target, _ = line.split(" ")
+                headers: dict[str, str] = {}
+                while (header := (await reader.readline()).decode().strip()) != "":
+                    name, value = header.split(":", 1)
+                    headers[name.lower()] = value.strip()
+                await reader.readexactly(int(headers.get("content-length", "0")))
+                if self.hang:
+                    await asyncio.Event().wait()
+                status, content = self._answer(method, target, headers)
+                body = json.dumps(content).encode()
+                head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+                writer.write(head.encode() + body)
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass  # the sender gave up
+        finally:
+            writer.close()
+
+    def _answer(self, method: str, target: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        parameters = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, strict_parsing=True))
+        if (wrong := self._wrong(method, parameters, headers)) is not None:
+            self.refused.append(wrong)
+            return 400, {"Code": wrong, "Message": "Specified signature is not matched."}
+        action = headers["x-acs-action"]
+        self.requests.append({"Action": action, **parameters})
+        if action in self.answers:
+            return 200, {"Code": self.answers[action], "Message": f"13800138000 {action}", "RequestId": "R"}
+        number = len(self.requests)
+        return 200, {"Code": "OK", "BizId": f"biz^{number}", "CallId": f"call^{number}", "RequestId": "R"}
+
+    def _wrong(self, method: str, parameters: dict[str, str], headers: dict[str, str]) -> str | None:
+        algorithm, _, rest = headers["authorization"].partition(" ")
+        given = dict(part.split("=", 1) for part in rest.split(","))
+        if algorithm != "ACS3-HMAC-SHA256" or given["Credential"] != KEY_ID:
+            return "InvalidAccessKeyId.NotFound"
+        names = given["SignedHeaders"].split(";")
+        required = {"host", *(name for name in headers if name.startswith("x-acs-"))}
+        if names != sorted(names) or not required <= set(names):
+            return "IncompleteSignature"
+        if headers["x-acs-signature-nonce"] in self._nonces:
+            return "SignatureNonceUsed"
+        self._nonces.add(headers["x-acs-signature-nonce"])
+        query = "&".join(f"{quote(name, safe='')}={quote(parameters[name], safe='')}" for name in sorted(parameters))
+        signed = "".join(f"{name}:{headers[name]}\n" for name in names)
+        body = hashlib.sha256(b"").hexdigest()
+        canonical = f"{method}\n/\n{query}\n{signed}\n{given['SignedHeaders']}\n{body}"
+        to_sign = "ACS3-HMAC-SHA256\n" + hashlib.sha256(canonical.encode()).hexdigest()
+        expected = hmac.new(SECRET.encode(), to_sign.encode(), hashlib.sha256).hexdigest()
+        return None if hmac.compare_digest(expected, given["Signature"]) else "SignatureDoesNotMatch"
+
+
+@asynccontextmanager
+async def aliyun() -> AsyncIterator[AliyunServer]:
+    """One on a free port."""
+    there = AliyunServer()
+    server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
+    there.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    try:
+        yield there
+    finally:
+        server.close()
