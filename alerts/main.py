@@ -28,8 +28,8 @@ async def run(settings: Settings) -> None:
     # What has been loaded is here to stay, and a look at hundreds of homes makes some ten thousand objects that go by
     # themselves: to search all of them for cycles each time took half of the processor.
     gc.freeze()
-    gc.set_threshold(50_000)
-    database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=10)
+    gc.set_threshold(250_000)
+    database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=16)
     through = channels(settings)
     lag = LagWatch(database, through)
     handlers: dict[str, Handler] = {

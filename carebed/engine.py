@@ -1,8 +1,10 @@
 """The deadline engine: finds what is due and lets its handler fire it or re-arm it, in one transaction.
 
 Two loops, each with connections of its own: life-critical deadlines never queue behind the rest. A loop wakes on
-NOTIFY and at the latest after one tick. Rows are claimed with `FOR UPDATE SKIP LOCKED`, most overdue first, so several
-engines share the work and the locks of one that dies are gone with it.
+NOTIFY and at the latest after one tick, and starts a batch of every kind that has something due; kinds do not wait for
+each other. Of a kind whose last batch was full several are under way: while the database works for one, the processor
+is free for another. Rows are claimed with `FOR UPDATE SKIP LOCKED`, most overdue first, so batches and several engines
+share the work, and the locks of one that dies are gone with it.
 
 A handler gets the claimed rows of its kind and must deal with every one of them: re-arm it (`deadline.rearm`) or end
 it (`deadline.end`). When a batch fails, its rows are tried one by one; one that keeps failing is put back, stays
@@ -11,6 +13,8 @@ overdue for all to see, and is tried again after growing pauses by a third loop,
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +32,9 @@ from carebed.logs import get_logger
 
 log = get_logger()
 
+#: The database is away, or lost us: tried again with the next tick.
+_OUTAGE = (SQLAlchemyError, LostConnection, OSError)
+
 #: Deals with due deadlines of one kind: (connection, now by the database clock, claimed rows).
 Handler = Callable[[AsyncConnection, datetime, list[Deadline]], Awaitable[None]]
 
@@ -35,6 +42,10 @@ TICK_S = 1.0
 #: Each statement of a handler costs the same for one row as for hundreds; with more than this, whoever is urgent in
 #: another kind would wait too long for his turn.
 _BATCH = 500
+#: Batches of a kind that are under way at the same time, once it is crowded.
+_AT_ONCE = 3
+#: A loop or batch that takes longer is stuck, or has far too much to do.
+_STUCK_S = 5.0
 _RETRIES = 20
 _RETRY_FIRST_S = 1.0
 _RETRY_LONGEST_S = 30.0
@@ -80,6 +91,14 @@ _PUT_BACK = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """One that is under way. `began_at`: by the event loop's clock."""
+
+    kind: str
+    began_at: float
+
+
 def _class(life_critical: bool) -> str:
     return "life-critical" if life_critical else "ordinary"
 
@@ -92,17 +111,28 @@ class Engine:
         self._handlers = dict(handlers)
         self._process = process
         self._wakes = {True: asyncio.Event(), False: asyncio.Event()}
-        self._cycled_at: dict[bool, float] = {}
+        self._looked_at: dict[bool, float] = {}
+        self._under_way: dict[bool, list[_Batch]] = {True: [], False: []}
+        self._crowded: set[tuple[str, bool]] = set()
+        """Kinds (and classes) of which the last batch was full."""
+        self._due_behind: set[tuple[str, bool]] = set()
+        """Those that had more due, or the same rows still, while their batches were under way."""
         for kind in self._handlers:
             FAILED.labels(kind)  # 0 from the start, or the first failure would be no increase
 
     def ready(self) -> str | None:
-        """Readiness: every loop has finished a cycle within the last 5 s."""
+        """Readiness: every loop has looked for what is due within the last 5 s, and no batch takes longer than that."""
         now = asyncio.get_running_loop().time()
         for life_critical in (True, False):
-            if now - self._cycled_at.get(life_critical, -60.0) > 5.0:
-                return f"no {_class(life_critical)} cycle finished within 5 s"
+            if now - self._looked_at.get(life_critical, -60.0) > _STUCK_S:
+                return f"nobody has looked within 5 s for what is due ({_class(life_critical)})"
+            if (kind := self._stuck(life_critical)) is not None:
+                return f"a batch of {kind} has been under way for more than 5 s ({_class(life_critical)})"
         return None
+
+    def _stuck(self, life_critical: bool) -> str | None:
+        began_before = asyncio.get_running_loop().time() - _STUCK_S
+        return next((one.kind for one in self._under_way[life_critical] if one.began_at < began_before), None)
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """The engine's named tasks for `run_tasks`."""
@@ -118,27 +148,50 @@ class Engine:
             event.set()
 
     async def _loop(self, *, life_critical: bool) -> None:
-        wake = self._wakes[life_critical]
-        while True:
-            wake.clear()
-            try:
-                claimed = await self.cycle(life_critical=life_critical)
-                self._cycled_at[life_critical] = asyncio.get_running_loop().time()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
-                log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
-                claimed = 0
-            if claimed < _BATCH:
+        wake, under_way = self._wakes[life_critical], self._under_way[life_critical]
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                wake.clear()
                 try:
+                    for kind in await self._due(life_critical=life_critical):
+                        batches = _AT_ONCE if (kind, life_critical) in self._crowded else 1
+                        already = sum(one.kind == kind for one in under_way)
+                        if already:
+                            self._due_behind.add((kind, life_critical))
+                        for _ in range(batches - already):
+                            batch = _Batch(kind, asyncio.get_running_loop().time())
+                            under_way.append(batch)
+                            tasks.create_task(self._work(batch, life_critical=life_critical))
+                    self._looked_at[life_critical] = asyncio.get_running_loop().time()
+                except _OUTAGE as error:
+                    log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
+                with suppress(TimeoutError):
                     async with asyncio.timeout(TICK_S):
                         await wake.wait()
-                except TimeoutError:
-                    pass
+
+    async def _work(self, batch: "_Batch", *, life_critical: bool) -> None:
+        """One batch of a loop. When it was full, or more came to be due meanwhile, the loop looks again at once."""
+        kind = (batch.kind, life_critical)
+        claimed = 0
+        try:
+            claimed = await self._batch(batch.kind, life_critical=life_critical)
+        except _OUTAGE as error:
+            log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
+        finally:
+            self._under_way[life_critical].remove(batch)
+        if claimed < _BATCH:
+            self._crowded.discard(kind)
+        else:
+            self._crowded.add(kind)
+        if claimed >= _BATCH or (claimed and kind in self._due_behind):
+            self._wakes[life_critical].set()
+        self._due_behind.discard(kind)
 
     async def _retry_loop(self) -> None:
         while True:
             try:
                 await self.retry_cycle()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except _OUTAGE as error:
                 log.warning("deadline_retry_failed", error=type(error).__name__)
             await asyncio.sleep(TICK_S)
 
@@ -152,21 +205,21 @@ class Engine:
         return len(again)
 
     async def cycle(self, *, life_critical: bool) -> int:
-        """Claim and handle one batch of every kind that has something due, all kinds at once; how many rows the largest
-        batch had. While the database works for one kind, the processor is free for another."""
+        """One round by hand: one batch of every kind that has something due; how many rows the largest had."""
+        kinds = await self._due(life_critical=life_critical)
+        batches = [self._batch(kind, life_critical=life_critical) for kind in kinds]
+        return max(await asyncio.gather(*batches), default=0)
+
+    async def _due(self, *, life_critical: bool) -> list[str]:
+        """The kinds that have something due."""
         async with self._database.transaction() as conn:
             due = await conn.execute(_DUE_KINDS, {"kinds": list(self._handlers), "life_critical": life_critical})
             kinds = list(due.scalars())
-            await beat(conn, f"{self._process}-{_class(life_critical)}")
+            if self._stuck(life_critical) is None:
+                await beat(conn, f"{self._process}-{_class(life_critical)}")
         for kind in self._handlers.keys() - kinds:
             OVERDUE.labels(kind, _class(life_critical)).set(0)
-        batches = [self._batch(kind, life_critical=life_critical) for kind in kinds]
-        largest = 0
-        for claimed in await asyncio.gather(*batches, return_exceptions=True):
-            if isinstance(claimed, BaseException):
-                raise claimed
-            largest = max(largest, claimed)
-        return largest
+        return kinds
 
     async def _batch(self, kind: str, *, life_critical: bool) -> int:
         """One transaction for one kind, whose handler's last statement may be the event log's lock."""

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 #: Some milliseconds of work on homes or their rows.
-_AT_A_TIME = 25
+_AT_A_TIME = 10
 
 Thing = TypeVar("Thing")
 

@@ -176,6 +176,70 @@ async def test_a_paused_engine_stops_neither_the_beat_nor_the_work_of_the_others
     assert diary.handled == ["free", "held"]
 
 
+async def test_a_crowded_kind_has_several_batches_under_way_and_holds_up_no_other(
+    database: Database, diary: Diary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "_BATCH", 10)
+    monkeypatch.setattr(engine_module, "_STUCK_S", 0.05)
+    under_way, begun, first_may_end, several = 0, 0, asyncio.Event(), asyncio.Event()
+
+    async def crowd(conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:  # noqa: ARG001
+        nonlocal under_way, begun
+        under_way, begun = under_way + 1, begun + 1
+        if begun == 1:
+            await first_may_end.wait()
+        else:
+            if under_way == engine_module._AT_ONCE:
+                several.set()
+            await several.wait()
+        await end(conn, deadlines)
+        under_way -= 1
+
+    engine = Engine(database, {"crowd": crowd, "diary": diary}, process="test")
+    async with database.transaction() as conn:
+        now = await clock_now(conn)
+        await arm(conn, [Arm("crowd", f"{number:03}", now) for number in range(100)])
+    async with running(engine), asyncio.timeout(20):
+        while begun < 1:
+            await asyncio.sleep(0.01)
+        await due(database, "other")
+        await diary.woken.wait()
+        while "crowd" not in (engine.ready() or ""):
+            await asyncio.sleep(0.01)  # a batch that hangs is told of
+        assert begun == 1, "a second one only when the first was full"
+        first_may_end.set()
+        while await left(database):
+            await asyncio.sleep(0.01)
+    assert begun >= 10
+
+
+async def test_what_falls_due_while_its_kind_is_at_work_does_not_wait_for_the_tick(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "TICK_S", 30.0)
+    begun, go_on, handled = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slow(conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:  # noqa: ARG001
+        begun.set()
+        await go_on.wait()
+        await end(conn, deadlines)
+        if any(row.subject == "second" for row in deadlines):
+            handled.set()
+
+    engine = Engine(database, {"diary": slow}, process="test")
+    async with running(engine), asyncio.timeout(20):
+        while not await _listeners(database):
+            await asyncio.sleep(0.01)
+        await due(database, "first")
+        await begun.wait()
+        looked = engine._looked_at[False]
+        await due(database, "second")
+        while engine._looked_at[False] == looked:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        await handled.wait()
+
+
 async def test_notify_wakes_the_engine_and_the_tick_stands_in_for_a_lost_one(
     database: Database, engine: Engine, diary: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
