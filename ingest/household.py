@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.database import psycopg_of, text_array
@@ -61,6 +62,14 @@ _WATERMARKS = "SELECT to_hex(shard_group::int), count(*), min(stamp), max(recove
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """A home without its devices and absences, and what decides its parameters."""
+
+    home: Home
+    where: Where
+
+
+@dataclass(frozen=True, slots=True)
 class Household:
     """A home as detectors see it, and what only we need to know of it."""
 
@@ -75,42 +84,54 @@ class Household:
         return self.home.residents[0] if len(self.home.residents) == 1 else None
 
 
+async def read_outlines(conn: AsyncConnection, homes: Iterable[UUID]) -> dict[UUID, Outline]:
+    """These homes in outline, which tells of most that nothing can be amiss; those that are no more are left out."""
+    wanted = text_array(map(str, homes))
+    learned: dict[UUID, dict[str, Any]] = {}
+    for home_id, detector, found in await _rows(conn, _LEARNED, wanted):
+        learned.setdefault(home_id, {})[detector] = found
+    return {
+        home_id: Outline(
+            Home(home_id, _zone(zone), {}, tuple(residents), (), learned.get(home_id, {})),
+            Where(home_id, station_id, area_code),
+        )
+        async for home_id, station_id, area_code, zone, residents in in_turns(await _rows(conn, _HOMES, wanted))
+    }  # fmt: skip
+
+
 async def read_households(conn: AsyncConnection, now: datetime, homes: Iterable[UUID]) -> dict[UUID, Household]:
     """These homes, as they are now; those that are no more are left out."""
-    raw = await psycopg_of(conn)
-
-    async def rows(statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
-        return await (await raw.execute(statement, values)).fetchall()
-
-    wanted = text_array(map(str, homes))
+    outlines = await read_outlines(conn, homes)
+    wanted = text_array(map(str, outlines))
     devices: dict[UUID, dict[str, Device]] = {}
     gateways: dict[UUID, set[str]] = {}
-    for home_id, *facts in await rows(_DEVICES, wanted):
+    for home_id, *facts in await _rows(conn, _DEVICES, wanted):
         device = _device(facts)
         devices.setdefault(home_id, {})[device.id] = device
         if facts[-1] is None:
             gateways.setdefault(home_id, set()).add(device.gateway_id)
     known_gateways = text_array({one for some in gateways.values() for one in some})
-    ((shifted_at,),) = await rows(_SHIFTED)
-    links = {row[0]: _link(row, shifted_at) for row in await rows(_LINKS, known_gateways)}
-    pipelines = {row[0]: row[1:] for row in await rows(_WATERMARKS)}
+    ((shifted_at,),) = await _rows(conn, _SHIFTED)
+    links = {row[0]: _link(row, shifted_at) for row in await _rows(conn, _LINKS, known_gateways)}
+    pipelines = {row[0]: row[1:] for row in await _rows(conn, _WATERMARKS)}
     absences: dict[UUID, list[Absence]] = {}
-    for home_id, begins_at, ends_at in await rows(_ABSENCES, wanted, now - _ABSENCES_KEPT):
+    for home_id, begins_at, ends_at in await _rows(conn, _ABSENCES, wanted, now - _ABSENCES_KEPT):
         absences.setdefault(home_id, []).append(Absence(begins_at, ends_at))
-    learned: dict[UUID, dict[str, Any]] = {}
-    for home_id, detector, found in await rows(_LEARNED, wanted):
-        learned.setdefault(home_id, {})[detector] = found
     households: dict[UUID, Household] = {}
-    async for home_id, station_id, area_code, zone, residents in in_turns(await rows(_HOMES, wanted)):
+    async for home_id, outline in in_turns(outlines.items()):
+        home = msgspec.structs.replace(
+            outline.home, devices=devices.get(home_id, {}), absences=tuple(absences.get(home_id, ()))
+        )
         households[home_id] = Household(
-            Home(home_id, _zone(zone), devices.get(home_id, {}), tuple(residents), tuple(absences.get(home_id, ())),
-                 learned.get(home_id, {})),
-            Where(home_id, station_id, area_code),
-            _pipeline(pipelines, gateways.get(home_id, ())),
-            tuple(links[one] for one in that_would_tell(devices.get(home_id, {}), gateways.get(home_id, set()))
-                  if one in links),
+            home, outline.where, _pipeline(pipelines, gateways.get(home_id, ())),
+            tuple(links[one] for one in that_would_tell(home.devices, gateways.get(home_id, set())) if one in links),
         )  # fmt: skip
     return households
+
+
+async def _rows(conn: AsyncConnection, statement: LiteralString, *values: Any) -> list[tuple[Any, ...]]:
+    raw = await psycopg_of(conn)
+    return await (await raw.execute(statement, values)).fetchall()
 
 
 def _device(facts: list[Any]) -> Device:

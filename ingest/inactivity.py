@@ -1,8 +1,8 @@
 """Handler of the deadline kind `inactivity`: has a home been still for longer than it ever is at this time of day?
 
-Judged by the newest activity that ingest keeps of each home (`home_state`), which costs no look at readings. Only where
-that seems too long ago are the home's last readings looked at: who noticed the person last, or whether he went out. The
-limits are those of the detector (`ingest.detect.inactivity`), the rhythm what the nights' learning has found.
+Judged by the newest activity that ingest keeps of each home (`home_state`), which costs no look at devices or readings.
+Only where that seems too long ago are the home's last readings looked at: who noticed the person last, or whether he
+went out. The limits are those of the detector (`ingest.detect.inactivity`), the rhythm what the nights' learning found.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,13 +20,14 @@ from alerts.raising import Place, Raise, merge_key, raise_alarms
 from carebed.database import psycopg_of, text_array
 from carebed.deadline import Deadline, end, rearm
 from carebed.logs import get_logger
+from carebed.turns import in_turns
 from ingest.detect.core import Event, Home, evidence
 from ingest.detect.inactivity import DETECTOR, NAME, InactivityParameters, due_at, reason, rhythm_in, soonest_due_at
 from ingest.detect.rhythm import Rhythm
 from ingest.detect.silence import judge_inactivity
 from ingest.detect.whereabouts import TYPES, Whereabouts, follow
 from ingest.findings import told
-from ingest.household import Household, read_households
+from ingest.household import Household, read_households, read_outlines
 from ingest.parameters import read_parameters
 from ingest.silence import after, pause_of
 
@@ -39,7 +40,6 @@ _LAST_READINGS = 20
 _REACHES_BACK = timedelta(days=1)
 _EVIDENCE = 5
 
-# The newest activity of homes, where there was any.
 _ACTIVITY = """
     SELECT home_id, max(activity_at) FROM home_state WHERE home_id = ANY(%s::uuid[]) GROUP BY home_id
 """
@@ -84,35 +84,46 @@ class InactivityHandler:
     async def __call__(self, conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:
         """One batch of homes."""
         rows = {UUID(row.subject): row for row in deadlines}
-        homes = await read_households(conn, now, rows)
-        raw = await psycopg_of(conn)
-        active = dict(await (await raw.execute(_ACTIVITY, [text_array(map(str, homes))])).fetchall())
-        await end(conn, [row for home_id, row in rows.items() if home_id not in active])
-        parameters = await read_parameters(conn, [DETECTOR], [one.where for one in homes.values()])
-        asked: list[_Asked] = []
+        active = await _read_activity(conn, rows)
+        outlines = await read_outlines(conn, active)
+        await end(conn, [row for home_id, row in rows.items() if home_id not in outlines])
+        parameters = await read_parameters(conn, [DETECTOR], [one.where for one in outlines.values()])
+        too_long: dict[UUID, tuple[InactivityParameters, Rhythm | None]] = {}
         moves: list[tuple[Deadline, datetime, dict[str, Any] | None]] = []
-        for home_id, activity_at in active.items():
-            household, row = homes[home_id], rows[home_id]
-            set_to = parameters.of(household.where)[NAME]
+        async for home_id, outline in in_turns(outlines.items()):
+            row, set_to = rows[home_id], parameters.of(outline.where)[NAME]
             assert isinstance(set_to, InactivityParameters)
             if not set_to.enabled:
                 moves.append((row, now + _SWITCHED_OFF, None))
                 continue
-            rhythm = rhythm_in(household.home)
-            if rhythm is None and NAME in household.home.learned:
+            rhythm = rhythm_in(outline.home)
+            if rhythm is None and NAME in outline.home.learned:
                 log.error("rhythm_unreadable", home=row.subject)  # the fixed span holds until the next night
-            one = _Asked(row, household, set_to, rhythm, activity_at)
-            soonest = one.soonest(activity_at)
+            soonest = soonest_due_at(active[home_id], outline.home, rhythm, set_to)
             if soonest > now and not set_to.pets:
                 moves.append((row, soonest, _nobody_waits(row)))
             else:
-                asked.append(one)
+                too_long[home_id] = set_to, rhythm
+        households = await read_households(conn, now, too_long) if too_long else {}
+        # Again: what was committed before the watermarks that came with the households must count.
+        active |= await _read_activity(conn, households)
+        asked = [
+            _Asked(rows[home_id], household, *too_long[home_id], active[home_id])
+            for home_id, household in households.items()
+        ]
         last = await _read_last(conn, now, asked)
         signals: list[Raise] = []
         moves += [_judge(now, one, last.get(one.home.id, []), signals) for one in asked]
         await rearm(conn, moves)
         raised = await raise_alarms(conn, now, signals)
         await book.finish(conn, now, raised.cases.values(), self._channels)
+
+
+async def _read_activity(conn: AsyncConnection, homes: Iterable[UUID]) -> dict[UUID, datetime]:
+    """The newest activity of homes, where there was any."""
+    wanted = text_array(map(str, homes))
+    raw = await psycopg_of(conn)
+    return dict(await (await raw.execute(_ACTIVITY, [wanted])).fetchall())
 
 
 async def _read_last(conn: AsyncConnection, now: datetime, asked: Iterable[_Asked]) -> dict[UUID, list[Event]]:

@@ -34,7 +34,11 @@ _NEVER = "never"
 
 # What being offline is judged by; the gateway's own state tells whether it is the gateway that is silent.
 _DEVICES = text("""
-    WITH wanted AS (SELECT unnest(CAST(:devices AS text[])) AS id)
+    WITH wanted AS (SELECT unnest(CAST(:devices AS text[])) AS id),
+    pipeline AS MATERIALIZED (
+        SELECT shard_group, CASE WHEN count(*) = 2 THEN min(stamp) END AS watermark, max(recovered_at) AS recovered_at
+        FROM watermark GROUP BY shard_group
+    )
     SELECT device.id AS subject, device.gateway_id, device.heartbeat_s, device.missed_beats, device.created_at,
         device.home_id, device.resident_id, coalesce(home.station_id, gateway.station_id) AS station_id,
         coalesce(home.area_code, station.area_code) AS area_code, gateway.revoked_at, home.first_sign_s,
@@ -44,12 +48,10 @@ _DEVICES = text("""
         (SELECT max(seen_at) FROM device_state WHERE device_id = device.gateway_id) AS gateway_seen_at,
         (SELECT itself.heartbeat_s * itself.missed_beats FROM device AS itself WHERE itself.id = device.gateway_id)
             AS gateway_allowed_s,
-        (SELECT CASE WHEN count(*) = 2 THEN min(stamp) END FROM watermark
-          WHERE shard_group = get_byte(sha256(convert_to(device.gateway_id, 'UTF8')), 0) >> 4) AS watermark,
-        (SELECT max(recovered_at) FROM watermark
-          WHERE shard_group = get_byte(sha256(convert_to(device.gateway_id, 'UTF8')), 0) >> 4) AS recovered_at
+        pipeline.watermark, pipeline.recovered_at
     FROM wanted JOIN device USING (id) JOIN gateway ON gateway.id = device.gateway_id
     JOIN station ON station.id = gateway.station_id LEFT JOIN home ON home.id = device.home_id
+    LEFT JOIN pipeline ON pipeline.shard_group = get_byte(sha256(convert_to(device.gateway_id, 'UTF8')), 0) >> 4
 """)
 
 # Gateways whose last word of the mains, within minutes before they fell silent, was that they are gone; or whose mains
