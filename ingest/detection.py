@@ -80,7 +80,7 @@ class DetectHandler:
             row, before, new = rows[home_id], known[home_id], news[home_id]
             looked = self._look(now, row, household, before.memory, new, parameters.of(household.where))
             verdicts.add(household, looked.found)
-            if looked.memory != before.memory or new.events:
+            if new.events or looked.memory != before.memory:
                 changed[home_id] = Recollection(looked.memory, new.shown)
             moves.append((row, looked.again_at, {"waits": _waits(row) + 1} if looked.waiting else {}))
         cases = await verdicts.act(conn)

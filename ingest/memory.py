@@ -6,6 +6,7 @@ the detector starts afresh: that is worth less than an alarm that is not raised.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -69,7 +70,7 @@ class Cursor(msgspec.Struct, frozen=True, array_like=True):
     ids: tuple[str, ...] = ()
 
 
-class Shown(msgspec.Struct, frozen=True):
+class Shown(msgspec.Struct, frozen=True, omit_defaults=True):
     """Device -> cursor. The lanes come in no order between each other, so each has its own."""
 
     readings: dict[str, Cursor] = {}
@@ -108,15 +109,38 @@ async def recall(
 ) -> dict[UUID, Recollection]:
     """What is remembered of these homes; those of which nothing is are left out."""
     raw = await psycopg_of(conn)
-    known = {one.name: one for one in detectors}
+    known, by_name = _all_of(tuple(detectors)), {one.name: one for one in detectors}
     rows = await (await raw.execute(_LOAD, [text_array(map(str, homes))])).fetchall()
     return {
-        home: Recollection(_read_memory(memory, known), _read_shown(shown))
+        home: Recollection(_read_memory(memory, known, by_name), _read_shown(shown))
         async for home, memory, shown in in_turns(rows)
     }  # fmt: skip
 
 
-def _read_memory(stored: str, detectors: Mapping[str, Detector[Any, Any]]) -> Memory:
+@cache
+def _all_of(detectors: tuple[Detector[Any, Any], ...]) -> msgspec.json.Decoder[Any]:
+    """Reads what is kept of all of these at once: half the time of one after another."""
+    fields: list[tuple[str, Any, Any]] = []
+    for one in detectors:
+        kept = msgspec.defstruct(
+            "Kept", [("state", one.state), ("due_at", datetime | None, None), ("failures", int, 0)]
+        )
+        fields.append((one.name, kept | None, None))
+    return msgspec.json.Decoder(msgspec.defstruct("Memory", fields))
+
+
+def _read_memory(stored: str, known: msgspec.json.Decoder[Any], detectors: Mapping[str, Detector[Any, Any]]) -> Memory:
+    try:
+        kept = known.decode(stored)
+    except (msgspec.MsgspecError, ValueError):
+        return _read_what_can_be(stored, detectors)
+    return {
+        name: Remembered(one.state, one.due_at, one.failures)
+        for name in kept.__struct_fields__ if (one := getattr(kept, name)) is not None
+    }  # fmt: skip
+
+
+def _read_what_can_be(stored: str, detectors: Mapping[str, Detector[Any, Any]]) -> Memory:
     memory: Memory = {}
     try:
         kept = _MEMORY.decode(stored)

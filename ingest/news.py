@@ -34,7 +34,7 @@ _NEVER = Cursor(datetime.min.replace(tzinfo=UTC))
 
 # The next page of each device, by its own clock. The outer bounds are for the planner: it leaves out most partitions.
 _READINGS = """
-    SELECT key.device_id, page.* FROM unnest(%s::text[], %s::timestamptz[], %s::int[]) AS key (device_id, since, rows)
+    SELECT page.*, key.device_id FROM unnest(%s::text[], %s::timestamptz[], %s::int[]) AS key (device_id, since, rows)
     CROSS JOIN LATERAL (
         SELECT time, message_id, type, value, value_text, unit, data, received_at FROM reading
         WHERE device_id = key.device_id AND time >= key.since AND time >= %s AND time < %s AND type = ANY(%s)
@@ -43,7 +43,7 @@ _READINGS = """
 """
 
 _CHECK_INS = """
-    SELECT key.device_id, page.* FROM unnest(%s::text[], %s::timestamptz[], %s::int[]) AS key (device_id, since, rows)
+    SELECT page.*, key.device_id FROM unnest(%s::text[], %s::timestamptz[], %s::int[]) AS key (device_id, since, rows)
     CROSS JOIN LATERAL (
         SELECT happened_at, message_id, type, NULL::float8, message -> 'value', message ->> 'unit', message -> 'data',
             received_at
@@ -118,8 +118,8 @@ async def _read(
     ]  # fmt: skip
     found: dict[str, list[Row]] = {}
     raw = await psycopg_of(conn)
-    for device_id, *row in await (await raw.execute(statement, asked)).fetchall():
-        found.setdefault(device_id, []).append(tuple(row))
+    for row in await (await raw.execute(statement, asked)).fetchall():
+        found.setdefault(row[8], []).append(row[:8])
     return found
 
 

@@ -64,7 +64,7 @@ class BatteryParameters(Parameters, frozen=True, kw_only=True):
     soon_d: Annotated[float, bounded("d", 1.0, 90.0, "time for a visit that is planned anyway")] = 10.0
 
 
-class Level(msgspec.Struct, frozen=True):
+class Level(msgspec.Struct, frozen=True, omit_defaults=True):
     """A level as it was told: one of the three."""
 
     percent: float | None = None
@@ -87,7 +87,7 @@ class Sample(msgspec.Struct, frozen=True):
     percent: float
 
 
-class Cell(msgspec.Struct, frozen=True):
+class Cell(msgspec.Struct, frozen=True, omit_defaults=True):
     """The battery of a device. `low_since`, `seen`: the first level that was too low. `raised`: low, fast or not."""
 
     told_at: datetime
@@ -98,7 +98,7 @@ class Cell(msgspec.Struct, frozen=True):
     raised: str = ""
 
 
-class BatteryState(msgspec.Struct, frozen=True):
+class BatteryState(msgspec.Struct, frozen=True, omit_defaults=True):
     """By device."""
 
     cells: dict[str, Cell] = {}

@@ -57,7 +57,7 @@ class BedParameters(Parameters, frozen=True, kw_only=True):
     alone_grace_s: Annotated[float, bounded("s", 0, 300, "two mats of one bed hand over within seconds")] = 10.0
 
 
-class BedState(msgspec.Struct, frozen=True):
+class BedState(msgspec.Struct, frozen=True, omit_defaults=True):
     """`beds`: by what `bed_of` says. `elsewhere`: the newest movement outside the bedroom, but for the way out; and
     `elsewhere_at`, when somebody moved there or passed the entrance door."""
 

@@ -49,7 +49,7 @@ class Mat(msgspec.Struct, frozen=True):
     heard_at: datetime
 
 
-class Bed(msgspec.Struct, frozen=True):
+class Bed(msgspec.Struct, frozen=True, omit_defaults=True):
     """`began_at`: when the stay began, None: nobody's in bed. `lying_from`: since when without a real absence.
 
     `left_at`: since when it is empty within the stay. `emptied`: how often in it. `told`: what has been raised.

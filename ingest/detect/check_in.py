@@ -54,7 +54,7 @@ class CheckInParameters(Parameters, frozen=True, kw_only=True):
             raise ValueError("ends_h must be later than begins_h")
 
 
-class CheckInState(msgspec.Struct, frozen=True):
+class CheckInState(msgspec.Struct, frozen=True, omit_defaults=True):
     """`watched_from`: windows that began earlier are not judged; `judged_at`: the end of the newest one that was.
     `oks`: the newest by resident ("": of anybody), and `missed`: who has been told of since."""
 

@@ -42,7 +42,7 @@ class ClockParameters(Parameters, frozen=True, kw_only=True):
     ] = 4
 
 
-class Drift(msgspec.Struct, frozen=True):
+class Drift(msgspec.Struct, frozen=True, omit_defaults=True):
     """How one device's clock stands to ours.
 
     `received_at`, `shortest_s`: the newest receipt, and the greatest difference in it (device less ours: the shortest
@@ -60,7 +60,7 @@ class Drift(msgspec.Struct, frozen=True):
     wrong_at: datetime | None = None
 
 
-class ClockState(msgspec.Struct, frozen=True):
+class ClockState(msgspec.Struct, frozen=True, omit_defaults=True):
     """By device."""
 
     drifts: dict[str, Drift] = {}

@@ -62,7 +62,7 @@ class DoorParameters(Parameters, frozen=True, kw_only=True):
             raise ValueError("open_min must fit into the night, from night_begins_h to night_ends_h")
 
 
-class OpenDoor(msgspec.Struct, frozen=True):
+class OpenDoor(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one entrance door said last. `opened`: since when it is open; `told`: the alarm has been raised for that."""
 
     heard_at: datetime
@@ -70,7 +70,7 @@ class OpenDoor(msgspec.Struct, frozen=True):
     told: bool = False
 
 
-class DoorState(msgspec.Struct, frozen=True):
+class DoorState(msgspec.Struct, frozen=True, omit_defaults=True):
     """`in_bed`: the mats that are occupied. `passed`: the newest change of an entrance door at night after which nobody
     has been noticed yet; `gone`: that has been raised."""
 

@@ -4,7 +4,7 @@ Pure: memory and events in, memory and what was found out.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,8 +18,10 @@ NOT_AGAIN_AT_ONCE = timedelta(seconds=1)
 _AGAIN_FIRST = timedelta(minutes=1)
 _AGAIN_LONGEST = timedelta(hours=1)
 
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
-class Remembered(msgspec.Struct, frozen=True):
+
+class Remembered(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is kept of one detector of a home between two looks. `failures`: due times in a row at which it failed."""
 
     state: msgspec.Struct
@@ -87,6 +89,8 @@ class _Fold:
         self._failed = failed
         self.memory: Memory = {one.name: memory[one.name] for one, _ in self._on if one.name in memory}
         self.found: list[Found] = []
+        self._nobody_before = next_due(self.memory) or _NEVER
+        """Nobody is due earlier; with dozens of events between two due times it spares most of the asking."""
 
     def show(self, event: Event) -> None:
         for detector, parameters in self._on:
@@ -106,7 +110,11 @@ class _Fold:
                 self._ask(detector, parameters, Remembered(detector.state()), at)
 
     def ask_due(self, until: datetime, *, also_at: bool = False) -> None:
-        while (due := self._first_due()) is not None and (due[0] < until or (also_at and due[0] == until)):
+        while self._nobody_before <= until:
+            due = self._first_due()
+            self._nobody_before = _NEVER if due is None else due[0]
+            if due is None or due[0] > until or (due[0] == until and not also_at):
+                return
             at, number = due
             detector, parameters = self._on[number]
             self._ask(detector, parameters, self.memory[detector.name], at)
@@ -117,7 +125,7 @@ class _Fold:
         except Exception as error:  # noqa: BLE001 - as above
             self._tell(detector, error)
             pause = min(_AGAIN_LONGEST, _AGAIN_FIRST * 2 ** min(known.failures, 10))
-            self.memory[detector.name] = Remembered(known.state, at + pause, known.failures + 1)
+            self._keep(detector.name, Remembered(known.state, at + pause, known.failures + 1))
         else:
             due_at = step.due_at
             self._take(detector, at, step, at + NOT_AGAIN_AT_ONCE if due_at is not None and due_at <= at else due_at)
@@ -139,6 +147,11 @@ class _Fold:
         )
 
     def _take(self, detector: Detector[Any, Any], at: datetime, step: Step, due_at: datetime | None) -> None:
-        self.memory[detector.name] = Remembered(detector.state() if step.state is None else step.state, due_at)
-        what: list[Finding | Clearing] = [*step.raised, *step.cleared]
+        self._keep(detector.name, Remembered(detector.state() if step.state is None else step.state, due_at))
+        what: tuple[Finding | Clearing, ...] = (*step.raised, *step.cleared)
         self.found += [Found(at, detector.name, one) for one in what]
+
+    def _keep(self, name: str, known: Remembered) -> None:
+        self.memory[name] = known
+        if known.due_at is not None and known.due_at < self._nobody_before:
+            self._nobody_before = known.due_at

@@ -4,8 +4,9 @@ A span is by the clock on the wall: where the clock is put forward or back it is
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from datetime import time as wall_time
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -57,13 +58,15 @@ class DailySpan(msgspec.Struct, frozen=True):
         begins, ends = timedelta(hours=self.begins_h) % _DAY, timedelta(hours=self.ends_h)
         days = timedelta(0) if ends > begins else _DAY
         while True:
-            begins_at = _instant(datetime.combine(day, wall_time(), zone), begins)
-            ends_at = _instant(datetime.combine(day + days, wall_time(), zone), ends)
+            begins_at = _instant(day, begins, zone)
+            ends_at = _instant(day + days, ends, zone)
             if ends_at > max(at, begins_at):
                 yield begins_at, ends_at
             day += _DAY
 
 
-def _instant(midnight: datetime, passed: timedelta) -> datetime:
-    """Wall-clock arithmetic: the time is added to the date as written, and the zone applied to what results."""
-    return (midnight + passed).astimezone(_UTC)
+@lru_cache(maxsize=10_000)
+def _instant(day: date, into_it: timedelta, zone: ZoneInfo) -> datetime:
+    """Wall-clock arithmetic: the hours are added to the date as written, and the zone applied to what results. Asked of
+    all homes of a zone for the same few hours of today and tomorrow, so the answers are kept."""
+    return (datetime.combine(day, wall_time(), zone) + into_it).astimezone(_UTC)

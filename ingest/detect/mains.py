@@ -30,7 +30,7 @@ class MainsParameters(Parameters, frozen=True, kw_only=True):
     ] = 60.0
 
 
-class Supply(msgspec.Struct, frozen=True):
+class Supply(msgspec.Struct, frozen=True, omit_defaults=True):
     """The mains as one device sees them. `seen`: the message that told that they are gone."""
 
     told_at: datetime
@@ -39,7 +39,7 @@ class Supply(msgspec.Struct, frozen=True):
     raised: bool = False
 
 
-class MainsState(msgspec.Struct, frozen=True):
+class MainsState(msgspec.Struct, frozen=True, omit_defaults=True):
     """By device."""
 
     supplies: dict[str, Supply] = {}

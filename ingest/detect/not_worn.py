@@ -60,7 +60,7 @@ class NotWornParameters(Parameters, frozen=True, kw_only=True):
         return DailySpan(self.wear_from_h, self.wear_to_h)
 
 
-class Band(msgspec.Struct, frozen=True):
+class Band(msgspec.Struct, frozen=True, omit_defaults=True):
     """`off_since`: not worn since then; `counts_from`: and neither charged since. `level`: percent, told last."""
 
     told_at: datetime
@@ -73,7 +73,7 @@ class Band(msgspec.Struct, frozen=True):
     seen: Evidence | None = None
 
 
-class NotWornState(msgspec.Struct, frozen=True):
+class NotWornState(msgspec.Struct, frozen=True, omit_defaults=True):
     """By device: the bands that have ever said whether they are worn."""
 
     bands: dict[str, Band] = {}

@@ -12,7 +12,7 @@ from ingest.detect.core import Event
 _WORST_ACCURACY_M = 50_000.0
 
 
-class Fix(msgspec.Struct, frozen=True):
+class Fix(msgspec.Struct, frozen=True, omit_defaults=True):
     """A position that may be believed."""
 
     at: datetime

@@ -53,7 +53,7 @@ class StuckParameters(Parameters, frozen=True, kw_only=True):
     ] = 7
 
 
-class Mover(msgspec.Struct, frozen=True):
+class Mover(msgspec.Struct, frozen=True, omit_defaults=True):
     """A sensor that sees people. `runs_since`: fires since then without a pause. `missed_days`: local days on which
     others have seen somebody since it did, `counted_on` the last of them. `raised`: stops, fires or nothing."""
 
@@ -65,7 +65,7 @@ class Mover(msgspec.Struct, frozen=True):
     raised: str = ""
 
 
-class Same(msgspec.Struct, frozen=True):
+class Same(msgspec.Struct, frozen=True, omit_defaults=True):
     """The value of a device and type, the same since then, in so many messages."""
 
     value: float
@@ -75,7 +75,7 @@ class Same(msgspec.Struct, frozen=True):
     raised: bool = False
 
 
-class StuckState(msgspec.Struct, frozen=True):
+class StuckState(msgspec.Struct, frozen=True, omit_defaults=True):
     """`movers` by device, `values` by device and type, `unworn`: bands that are not worn."""
 
     movers: dict[str, Mover] = {}

@@ -32,7 +32,7 @@ class TamperParameters(Parameters, frozen=True, kw_only=True):
     ] = 3600.0
 
 
-class Contact(msgspec.Struct, frozen=True):
+class Contact(msgspec.Struct, frozen=True, omit_defaults=True):
     """A device's tamper contact. `raised_at`: when it was last said to be open; `seen`: the message that opened it."""
 
     told_at: datetime
@@ -42,7 +42,7 @@ class Contact(msgspec.Struct, frozen=True):
     seen: Evidence | None = None
 
 
-class TamperState(msgspec.Struct, frozen=True):
+class TamperState(msgspec.Struct, frozen=True, omit_defaults=True):
     """By device."""
 
     contacts: dict[str, Contact] = {}

@@ -60,7 +60,7 @@ class WaterParameters(Parameters, frozen=True, kw_only=True):
             raise ValueError("night_ends_h must be later than night_begins_h")
 
 
-class Meter(msgspec.Struct, frozen=True):
+class Meter(msgspec.Struct, frozen=True, omit_defaults=True):
     """`litres`: its count. `every_s`: the time between its last two readings; `by_clock`: how often it has spoken
     without water running."""
 
@@ -77,7 +77,7 @@ class Use(msgspec.Struct, frozen=True, array_like=True):
     litres: float
 
 
-class WaterState(msgspec.Struct, frozen=True):
+class WaterState(msgspec.Struct, frozen=True, omit_defaults=True):
     """`since`: when the first water sensor was heard, or somebody came home. `uses`: the newest ones, as few as are
     enough together; `last`: what showed the newest."""
 

@@ -74,6 +74,29 @@ def follow(before: Whereabouts, event: Event, home: Home, *, pets: bool = False)
         return before
     if before.active_at is not None and event.at < before.active_at:
         return before
+    return _followed.after(before, event, home)
+
+
+class _Followed:
+    """The last answer: several detectors of a home ask the same of each event, one after another."""
+
+    def __init__(self) -> None:
+        self._asked: tuple[Whereabouts, Event, Home] | None = None
+        self._answer = Whereabouts()
+
+    def after(self, before: Whereabouts, event: Event, home: Home) -> Whereabouts:
+        if self._asked is not None:
+            known, of, there = self._asked
+            if of is event and there is home and (known is before or known == before):
+                return before if self._answer is known else self._answer
+        self._asked, self._answer = (before, event, home), _follow(before, event, home)
+        return self._answer
+
+
+_followed = _Followed()
+
+
+def _follow(before: Whereabouts, event: Event, home: Home) -> Whereabouts:
     lasts, active = _judge(before.lasts, event)
     if not active:
         return before if lasts is before.lasts else msgspec.structs.replace(before, lasts=lasts)

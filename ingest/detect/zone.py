@@ -78,7 +78,7 @@ class ZoneParameters(Parameters, frozen=True, kw_only=True):
         return DailySpan(self.night_from_h, self.night_to_h)
 
 
-class Wearer(msgspec.Struct, frozen=True):
+class Wearer(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is known of one device's wearer. `doubted`: a position too far from `last`, until another one agrees.
 
     `out_since`: outside since then, as `outs` positions say, `first_out` the first of them. `raised_at`: said so then.
@@ -92,7 +92,7 @@ class Wearer(msgspec.Struct, frozen=True):
     raised_at: datetime | None = None
 
 
-class ZoneState(msgspec.Struct, frozen=True):
+class ZoneState(msgspec.Struct, frozen=True, omit_defaults=True):
     """By device."""
 
     wearers: dict[str, Wearer] = {}

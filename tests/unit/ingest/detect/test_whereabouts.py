@@ -112,3 +112,17 @@ def test_other_readings_and_a_home_without_devices_tell_nothing() -> None:
     assert entrances(()) == frozenset()
     nobody = Home(HOME, FUZHOU, {}, (GRANDMA, GRANDPA))
     assert _after((0, DOOR, "door", True), home=nobody).left_at is None
+
+
+def test_detectors_that_ask_the_same_of_an_event_have_the_same_answer_and_others_their_own() -> None:
+    seen = Event(at(5), HALL, "motion", True)
+    known = follow(Whereabouts(), seen, A_HOME)
+    assert known.active_at == at(5)
+    assert follow(Whereabouts(), seen, A_HOME) == known
+    out = Whereabouts(active_at=at(4), by="door", left_at=at(4))
+    assert follow(out, seen, A_HOME).noticed == ((at(5), HALL.id),)
+    lay = follow(known, Event(at(6), BED, "bed", True), A_HOME)
+    twin = Whereabouts(lay.active_at, lay.by, lay.left_at, lay.noticed, lay.lasts)
+    said_again = Event(at(6), BED, "bed", True)
+    assert follow(lay, said_again, A_HOME) is lay
+    assert follow(twin, said_again, A_HOME) is twin
