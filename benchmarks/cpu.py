@@ -1,6 +1,7 @@
 """Processor time of other processes, as Linux counts it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
@@ -11,7 +12,9 @@ def cpu_s(pid: int, *, children: bool = False) -> float:
     fields = _stat(pid)
     total = sum(int(value) for value in fields[11 : 15 if children else 13]) * _TICK_S
     if children:
-        total += sum(cpu_s(child) for child in _children(pid))
+        for child in _children(pid):
+            with suppress(FileNotFoundError):  # it has just ended, and is counted with its parent's from now on
+                total += cpu_s(child)
     return total
 
 
