@@ -30,6 +30,7 @@ CITY = MANY // 2
 
 _POLL_S = 0.05
 _PRESSES = 20
+_SETTLED_S = 5.0
 _PATIENCE_S = 600
 
 _REGISTER = """
@@ -147,12 +148,18 @@ async def measure(directory: Path) -> Figures:
             "SOS from MQTT publish to the first people paged (ms)",
             [("nothing due", alone), (f"while {MANY:,} deadlines are due", pressed)],
         )
+        await _say(owner, "two", CITY)
+        stack.push_async_callback(_stop, running.start("alerts", health_port=ports.free_port()))
+        await asyncio.sleep(_SETTLED_S)
+        two_s = await _swept(owner, detect=CITY, others=(MANY - CITY) // 2)
+        line(f"  the same with two alerts workers: {two_s:.1f} s")
         (put_back,) = await _one(owner, _PUT_BACK)
         if put_back:
             raise RuntimeError(f"{put_back} deadlines failed: see {running.log}")
     return {
         "deadlines_1000_due_s": few_s,
         "deadlines_100000_due_s": many_s,
+        "deadlines_100000_due_two_workers_s": two_s,
         "sos_during_deadlines_ms": percentile(pressed, 99),
     }
 

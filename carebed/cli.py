@@ -120,6 +120,9 @@ def up(
     ingest_workers: Annotated[
         int, typer.Option(envvar="CAREBED_INGEST_WORKERS", min=1, max=17, help="ingest processes for each lane")
     ] = 1,
+    alerts_workers: Annotated[
+        int, typer.Option(envvar="CAREBED_ALERTS_WORKERS", min=1, max=16, help="processes that escalate and deliver")
+    ] = 1,
 ) -> None:
     """Run everything on this machine, with embedded PostgreSQL and Mosquitto."""
     from carebed.up.options import UpOptions
@@ -127,7 +130,9 @@ def up(
 
     settings = load_settings()
     configure_logs("up", settings.log_level)
-    options = UpOptions(data_dir, http_port, mqtt_port, ready_file, demo, sim, homes, broker, ingest_workers)
+    options = UpOptions(
+        data_dir, http_port, mqtt_port, ready_file, demo, sim, homes, broker, ingest_workers, alerts_workers
+    )
     asyncio.run(run_up(options, settings))
 
 

@@ -25,3 +25,4 @@ class UpOptions:
     homes: int = 20
     broker: BrokerKind = BrokerKind.MOSQUITTO
     ingest_workers: int = 1
+    alerts_workers: int = 1

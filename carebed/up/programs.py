@@ -72,23 +72,28 @@ class Surroundings:
         return Child(program.name, own_command(argv, signal.SIGKILL), log, self.environment(program))
 
 
-def names(ingest_workers: int) -> list[str]:
+def names(ingest_workers: int, alerts_workers: int) -> list[str]:
     """Names of our processes in the order of their start, the simulator last: `ingest-alarm`, `ingest-alarm-2`, ..."""
-    workers = [f"ingest-{lane}" + (f"-{number}" if number > 1 else "")
-               for lane in ("alarm", "reading") for number in range(1, ingest_workers + 1)]  # fmt: skip
-    return [*workers, "alerts", "api", "scheduler", "sim"]
+    workers = {"ingest-alarm": ingest_workers, "ingest-reading": ingest_workers, "alerts": alerts_workers}
+    numbered = [process + (f"-{number}" if number > 1 else "")
+                for process, count in workers.items() for number in range(1, count + 1)]  # fmt: skip
+    return [*numbered, "api", "scheduler", "sim"]
 
 
 def process_of(name: str) -> str:
     """The kind of process that a name stands for: `ingest-alarm` for `ingest-alarm-2`."""
-    return "-".join(name.split("-")[:2])
+    return name.rstrip("0123456789").rstrip("-")
 
 
 def programs(ports: Mapping[str, int]) -> list[Program]:
     """Our processes in the order of their start, without the simulator; `ports`: the health port of each of `names`."""
     return [
         *(_ingest(name, port) for name, port in ports.items() if name.startswith("ingest-")),
-        Program("alerts", ("alerts",), ("engine",), ports["alerts"]),
+        *(
+            Program(name, ("alerts",), ("engine",), port)
+            for name, port in ports.items()
+            if process_of(name) == "alerts"
+        ),
         Program("api", ("api",), ("api",), ports["api"]),
         Program("scheduler", ("scheduler",), ("engine", "owner"), ports["scheduler"]),
     ]

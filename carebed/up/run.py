@@ -77,7 +77,7 @@ class House:
         own_ready_file = data.secrets / "ready.json"
         self._ready_files = [own_ready_file] + ([options.ready_file.resolve()] if options.ready_file else [])
         self._drop_ready_files()
-        ours = names(options.ingest_workers)
+        ours = names(options.ingest_workers, options.alerts_workers)
         for name in (*ours, "database", "broker"):
             rotate(data.logs / f"{name}.log")
 
