@@ -13,6 +13,7 @@ from api import (
     alarms,
     answers,
     auth,
+    contact_methods,
     document,
     history,
     homes,
@@ -23,6 +24,7 @@ from api import (
     parameters,
     problem,
     provider_callbacks,
+    quiet_hours,
     visits,
 )
 from api.edge import API_PREFIX, Edge
@@ -46,9 +48,11 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     app.state.parts = parts
     app.state.sign_ins = auth.SignIns()
     api = APIRouter(prefix=API_PREFIX)
-    for concept in (auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis):
+    for concept in (
+        auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
+        contact_methods, quiet_hours, provider_callbacks,
+    ):  # fmt: skip
         api.include_router(concept.router)
-    api.include_router(provider_callbacks.router)
     app.include_router(api)
     app.include_router(answers.router)
     app.router.routes.extend(health_routes(_checks(parts)))

@@ -153,3 +153,52 @@ class KpiTargets(_Body):
             "examples": [{"targets": [{"within_s": 45, "share": 0.95, "source": "Service contract 2026, annex 3"}]}]
         },
     )
+
+
+_Rank = Annotated[int, Field(ge=0, le=1_000, strict=True, description="calling order, lowest first")]
+_Wait = Annotated[
+    int, Field(ge=0, le=3_600, strict=True, description="seconds that the method before may stay without an answer")
+]
+
+
+class NewContactMethod(_Body):
+    """A way to reach somebody."""
+
+    channel: Annotated[str, BeforeValidator(_text), Field(max_length=30, description="sms, voice, ...")]
+    address: Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=200)]
+    rank: _Rank = 0
+    wait_s: _Wait = 20
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"channel": "sms", "address": "13800138000", "rank": 0, "wait_s": 20}]},
+    )
+
+
+class ContactOrder(_Body):
+    """When a method is tried."""
+
+    rank: _Rank
+    wait_s: _Wait
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"rank": 1, "wait_s": 30}]})
+
+
+class EnteredCode(_Body):
+    """The code that came over the method."""
+
+    code: Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d{6}$")]
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "403917"}]})
+
+
+_Clock = Annotated[str, BeforeValidator(_text), Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+
+
+class NewQuietHours(_Body):
+    """From when till when, local time; over midnight where the end is before the beginning."""
+
+    since: Annotated[_Clock, Field(alias="from")]
+    until: _Clock
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"from": "22:00", "until": "07:00"}]})

@@ -304,3 +304,22 @@ KPIS = {
     "by_priority": [{**_KPI, "priority": "life_critical"}],
     "by_hour": [{**_KPI, "hour": 3}],
 }
+
+CONTACT_METHOD = {
+    "id": "0192f0d1-77aa-7b1c-9a3e-2f4c6d8e0a12",
+    "staff": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+    "channel": "sms",
+    "address": "+8613800138000",
+    "rank": 0,
+    "wait_s": 20,
+    "verified": True,
+    "verified_at": "2026-11-02T01:12:09.114Z",
+    "delivered_at": "2026-11-21T23:50:14.802Z",
+    "failed_at": None,
+    "failures": 0,
+    "created_at": "2026-11-02T01:11:40.020Z",
+}
+
+CONTACT_METHODS = {"items": [CONTACT_METHOD], "next": None}
+
+QUIET_HOURS = {"from": "22:00", "until": "07:00"}

@@ -504,3 +504,37 @@ class Kpis(_Shape):
     by_kind: list[KpiOfKind]
     by_priority: list[KpiOfPriority]
     by_hour: list[KpiOfHour]
+
+
+class ContactMethod(_Shape):
+    """A way to reach a person. `verified`: it counts as verified now; a method that does not is tried last or, if it
+    never was, not at all."""
+
+    id: UUID
+    staff: UUID
+    channel: str
+    address: str
+    rank: int
+    wait_s: int
+    verified: bool
+    verified_at: datetime | None
+    delivered_at: datetime | None = Field(description="the last delivery that was confirmed")
+    failed_at: datetime | None = Field(description="when the provider last said that nothing can be delivered there")
+    failures: int
+    created_at: datetime
+
+
+class ContactMethodPage(_Shape):
+    """A person's methods, in the order in which they are tried."""
+
+    items: list[ContactMethod]
+    next: str | None
+
+
+class QuietHours(_Shape):
+    """When no work order is sent to this person: local times, null where there are none."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"required": ["from", "until"]})
+
+    since: str | None = Field(alias="from")
+    until: str | None

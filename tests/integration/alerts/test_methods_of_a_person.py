@@ -76,9 +76,9 @@ async def test_the_next_method_comes_by_itself_when_the_first_stays_without_an_a
     await night.world.alarm()
     await night.round()
     assert (night.sms.take(), night.voice.take()) == ([("sms-lin", "called")], [])
-    await night.after(29)
+    await night.after(5)
     assert night.voice.take() == []
-    await night.after(2)
+    await night.after(26)
     assert (night.sms.take(), night.voice.take()) == ([], [("voice-lin", "called")])
 
 
