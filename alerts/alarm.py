@@ -86,6 +86,8 @@ KINDS: dict[str, Kind] = {
     "door": _URGENT,
     "water": _URGENT,
     "lag": _URGENT,
+    "audit": _URGENT,
+    "readiness": _URGENT,
     "outage": _URGENT,
     "offline": _OUTAGE_OF_ONE,
     "battery": _WORK_ORDER,

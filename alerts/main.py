@@ -2,6 +2,7 @@
 
 import gc
 
+from alerts.auditor import Auditor
 from alerts.channels import channels, links, set_up
 from alerts.firing import AlarmHandler
 from alerts.homeward import Homeward
@@ -52,6 +53,9 @@ async def run(settings: Settings) -> None:
     pages = links(settings)
     tasks |= Outbox(database, ways, Composer(pages.to if pages else None)).tasks()
     tasks |= Homeward(database, settings, through).tasks()
+    audited = Database(settings.secret("database_url"), application="carebed-audit", pool_size=1)
+    outside = settings.dead_man_url
+    tasks |= Auditor(audited, through, outside.get_secret_value() if outside else None).tasks()
     tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
     try:
         async with shown(watermarks):
@@ -59,4 +63,5 @@ async def run(settings: Settings) -> None:
     finally:
         for way in ways:
             await way.close()
+        await audited.close()
         await database.close()

@@ -143,7 +143,7 @@ async def read_ladders(conn: AsyncConnection, stations: Iterable[UUID]) -> Ladde
 def ladder_for(ladders: Ladders, station_id: UUID, kind: str, priority: Priority) -> Policy:
     """The ladder of a new alarm. Alarms about the platform, incidents and work orders follow only one that names
     their kind."""
-    if kind == "lag":
+    if kind in ("lag", "audit"):
         return ladders.get((station_id, kind), PLATFORM_POLICY)
     if kind == "outage":
         return ladders.get((station_id, kind), INCIDENT_POLICY)

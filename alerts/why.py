@@ -1,6 +1,6 @@
 """Why an alarm was raised, in plain words in both languages, with the figures behind them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _KIND_WORDS = {
@@ -127,3 +127,37 @@ def why_alarm_load(
 def why_load_over() -> dict[str, Any]:
     """They have become fewer."""
     return why("alarm_load_over", "False alarms are within the limit again.", "误报次数已回到限值以内。")
+
+
+#: What is wrong with open alarms (`alerts.audit.Trouble`), in plain words.
+_TROUBLES = {
+    "unarmed": ("nothing is due of them", "没有待执行的升级期限"),
+    "overdue": ("their next step is overdue", "升级步骤已逾期"),
+    "message_stuck": ("messages are not going out", "通知未能发出"),
+    "message_undelivered": ("calls were handed over and not delivered", "通知已交出但未送达"),
+    "nobody_called": ("there was nobody to call", "无人可呼叫"),
+    "no_owner": ("nobody answers for them", "无人负责"),
+}
+
+
+def why_audit(found: Mapping[str, tuple[int, Sequence[str]]]) -> dict[str, Any]:
+    """Open alarms that nobody may ever answer: trouble -> how many, and the ids of some."""
+    en = "; ".join(f"{count} where {_TROUBLES[trouble][0]}" for trouble, (count, _) in found.items())
+    zh = "；".join(f"{count} 件{_TROUBLES[trouble][1]}" for trouble, (count, _) in found.items())
+    return why(
+        "audit",
+        f"Open alarms may stay unanswered: {en}. Look at them, and use the telephone.",
+        f"有未结报警可能无人响应：{zh}。请查看并电话联系。",
+        found={trouble: {"alarms": count, "ids": list(ids)} for trouble, (count, ids) in found.items()},
+    )
+
+
+def also_found(troubles: Iterable[str]) -> dict[str, str]:
+    """What has come to it since, without figures that change from look to look."""
+    named = [_TROUBLES[trouble] for trouble in sorted(troubles)]
+    return {"zh": f"还有：{'；'.join(zh for _, zh in named)}。", "en": f"Also: {'; '.join(en for en, _ in named)}."}
+
+
+def why_audit_over() -> dict[str, Any]:
+    """Nothing of the kind is left."""
+    return why("audit_over", "All open alarms are being dealt with again.", "所有未结报警已恢复正常处理。")

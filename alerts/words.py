@@ -25,6 +25,8 @@ _KINDS: dict[str, tuple[str, str]] = {
     "door": ("门未关", "Door open"),
     "water": ("用水异常", "Water running"),
     "lag": ("平台处理延迟", "The platform is behind"),
+    "audit": ("有报警可能无人响应", "Alarms may stay unanswered"),
+    "readiness": ("值班联系人不足", "Nobody can be reached for a time"),
     "outage": ("多户同时断线", "Many homes cut off"),
     "offline": ("设备离线", "Device offline"),
     "battery": ("电量低", "Battery low"),

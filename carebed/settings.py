@@ -38,6 +38,7 @@ class Settings(BaseSettings):
 
     webhook_url: str | None = Field(None, description="gets every notification of the webhook channel")
     webhook_secret: SecretStr | None = Field(None, description="signs them (Standard Webhooks); `whsec_` + base64")
+    dead_man_url: SecretStr | None = Field(None, description="called by the auditor while calls for help are escalated")
     last_resort_file: Path | None = Field(None, description="one webhook address a line")
 
     public_url: str | None = Field(None, description="how telephones outside reach the API: links begin with it")
@@ -111,6 +112,9 @@ def load_settings() -> Settings:
     if settings.hours_kept_days and not 0 < settings.readings_kept_days <= settings.hours_kept_days:
         raise SettingsError("CAREBED_HOURS_KEPT_DAYS is wrong: hourly figures are kept at least as long as readings.")
     _check_telling(settings)
+    outside = settings.dead_man_url
+    if outside is not None and not outside.get_secret_value().startswith(("http://", "https://")):
+        raise SettingsError("CAREBED_DEAD_MAN_URL is wrong: it must begin with http:// or https://.")
     if settings.webhook_url is not None:
         if not settings.webhook_url.startswith(("http://", "https://")):
             raise SettingsError("CAREBED_WEBHOOK_URL is wrong: it must begin with http:// or https://.")

@@ -32,12 +32,14 @@ def test_the_contract_names_every_kind_under_its_priority() -> None:
 
 
 def test_the_contract_says_which_end_by_themselves() -> None:
-    """`door`, `water`, `outage`, `lag` and work orders but `tamper`."""
+    """`door`, `water`, `outage`, `lag`, `audit`, `readiness` and work orders but `tamper`."""
     by_themselves = {name for name, kind in KINDS.items() if kind.closing is Closing.BY_ITSELF}
     work_orders = {name for name, kind in KINDS.items() if kind.priority is Priority.WORK_ORDER}
-    assert by_themselves == {"door", "water", "outage", "lag"} | work_orders - {"tamper"}
+    assert by_themselves == {"door", "water", "outage", "lag", "audit", "readiness"} | work_orders - {"tamper"}
     words = " ".join(PROTOCOL.split())
-    assert "`door`, `water`, `outage`, `lag` and work orders but `tamper` end by themselves" in words
+    assert (
+        "`door`, `water`, `outage`, `lag`, `audit`, `readiness` and work orders but `tamper` end by themselves" in words
+    )
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))

@@ -161,6 +161,8 @@ export const en = {
     leak: "Water leak",
     inactivity: "No activity",
     lag: "System lag",
+    audit: "Alarms at risk",
+    readiness: "Readiness gap",
     offline: "Device offline",
     vital_signs: "Vital signs",
     vital: "Vital signs",

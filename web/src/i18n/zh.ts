@@ -155,6 +155,8 @@ export const zh: Dictionary = {
     leak: "漏水",
     inactivity: "长时间无活动",
     lag: "系统延迟",
+    audit: "报警无人响应风险",
+    readiness: "值班准备不足",
     offline: "设备离线",
     vital_signs: "生命体征异常",
     vital: "生命体征异常",

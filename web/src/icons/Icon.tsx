@@ -51,6 +51,8 @@ const OF_KIND: Record<string, IconName> = {
   leak: "leak",
   inactivity: "inactivity",
   lag: "lag",
+  audit: "lag",
+  readiness: "lag",
   offline: "offline",
   vital: "heart",
   vital_signs: "heart",
