@@ -1,6 +1,6 @@
 """Through which channels people are told in this installation: one decision for every process that tells somebody."""
 
-from alerts import aliyun
+from alerts import aliyun, channel_file
 from alerts.answers import Links
 from alerts.channel import Channel
 from alerts.channel.webhook import WebhookChannel
@@ -16,6 +16,8 @@ def channels(settings: Settings) -> tuple[str, ...]:
     if settings.aliyun_file is not None:
         keys = aliyun.read_file(settings.aliyun_file)
         found += [name for name, there in (("sms", keys.sms), ("voice", keys.voice)) if there is not None]
+    if settings.channels_file is not None:
+        found += channel_file.read_file(settings.channels_file).names
     return tuple(found)
 
 
@@ -30,6 +32,8 @@ def set_up(settings: Settings) -> list[Channel]:
             found.append(aliyun.AliyunSms(keys, keys.sms))
         if keys.voice is not None:
             found.append(aliyun.AliyunVoice(keys, keys.voice))
+    if settings.channels_file is not None:
+        found += channel_file.read_file(settings.channels_file).set_up()
     return found
 
 

@@ -106,6 +106,7 @@ _RESULTS: dict[str, tuple[str, str]] = {
 }
 
 _MORE = ("另有 {more} 条。", " {more} more.")
+_ANSWER_AT = ("请在此响应：", "Please answer here:")
 _ANSWER_BY_CODE = ("回复 1{code} 前往，2{code} 不能去。", " Reply 1{code}: I go. 2{code}: I cannot.")
 
 #: The longest part of a place that a message shows.
@@ -128,6 +129,11 @@ def alarm_number(alarm_id: object) -> str:
 def kind_words(kind: str, language: str) -> str:
     """The alarm's kind in words."""
     return _KINDS.get(kind, _ANY_KIND)[_index(language)]
+
+
+def answer_at(language: str) -> str:
+    """What stands before the link of a call."""
+    return _ANSWER_AT[_index(language)]
 
 
 def words(

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
     aliyun_file: Path | None = Field(
         None, description="JSON with Aliyun's keys and templates, mode 0600: SMS and voice"
     )
+    channels_file: Path | None = Field(
+        None, description="JSON, a section for each channel beside SMS and voice, mode 0600: e-mail and others"
+    )
     callback_secret: SecretStr | None = Field(None, description="part of the addresses at which providers report")
 
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")

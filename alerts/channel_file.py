@@ -1,0 +1,37 @@
+"""The file that `CAREBED_CHANNELS_FILE` names: JSON, a section for each channel that is set up, mode 0600."""
+
+from pathlib import Path
+
+import msgspec
+
+from alerts.channel import Channel
+from alerts.channel.email import Email, EmailSettings
+from carebed.errors import SettingsError
+
+
+class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A channel without a section is not set up."""
+
+    email: EmailSettings | None = None
+
+    @property
+    def names(self) -> list[str]:
+        """The channels that are set up; sections are called as they are."""
+        return [name for name in self.__struct_fields__ if getattr(self, name) is not None]
+
+    def set_up(self) -> list[Channel]:
+        """They themselves; whoever asks closes them."""
+        found: list[Channel] = []
+        if self.email is not None:
+            found.append(Email(self.email))
+        return found
+
+
+def read_file(file: Path) -> ChannelFile:
+    """What stands in this file; `SettingsError` with a sentence that quotes nothing from it."""
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=ChannelFile)
+    except OSError as error:
+        raise SettingsError(f"CAREBED_CHANNELS_FILE cannot be read: {error.strerror}.") from None
+    except msgspec.DecodeError as error:
+        raise SettingsError(f"CAREBED_CHANNELS_FILE is wrong: {error}.") from None
