@@ -26,26 +26,36 @@ _RETRY_LONGEST_S = 60
 #: A carrier that has just refused a message is given so long before it gets it again.
 _BOUNCED_PAUSE_S = 10
 
-# Taken by its channel. What has been withdrawn in the meantime stays so, with what is known of it.
+# Those of these messages that nobody else is changing: who settles many must not wait for one while he holds others.
+_FREE = text("SELECT id FROM notification WHERE id = ANY (CAST(:ids AS uuid[])) FOR NO KEY UPDATE SKIP LOCKED")
+
+# Taken by their channels. What has been withdrawn in the meantime stays so, with what is known of it.
 _HANDED_OVER = text("""
     UPDATE notification SET
-        state = CASE WHEN :delivered AND state <> 'read' THEN 'delivered'
+        state = CASE WHEN taken.delivered AND state <> 'read' THEN 'delivered'
                      WHEN state = 'pending' THEN 'handed_over' ELSE state END,
         handed_over_at = coalesce(handed_over_at, carebed_now()),
-        delivered_at = CASE WHEN :delivered THEN coalesce(delivered_at, carebed_now()) ELSE delivered_at END,
-        provider_id = coalesce(:provider_id, provider_id),
+        delivered_at = CASE WHEN taken.delivered THEN coalesce(delivered_at, carebed_now()) ELSE delivered_at END,
+        provider_id = coalesce(taken.provider_id, notification.provider_id),
         error = CASE WHEN state = 'pending' THEN NULL ELSE error END, payload = payload - 'code',
-        due_at = CASE WHEN :delivered OR state NOT IN ('pending', 'handed_over') OR due_at = 'infinity'
+        due_at = CASE WHEN taken.delivered OR state NOT IN ('pending', 'handed_over')
+                           OR notification.due_at = 'infinity'
                            OR NOT life_critical OR alarm_id IS NULL OR kind = ANY (:not_calls) THEN 'infinity'
-                      ELSE carebed_now() + make_interval(secs => :again) END,
+                      ELSE carebed_now() + make_interval(secs => taken.again_s) END,
         next_attempt_at = clock_timestamp()
-    WHERE id = ANY (:ids)
-    RETURNING extract(epoch FROM carebed_now() - greatest(created_at, :due_at))::float8 AS waited_s
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:delivered AS boolean[]), CAST(:provider_ids AS text[]),
+                CAST(:again AS float8[]), CAST(:due AS timestamptz[]), CAST(:attempts AS int[]))
+        AS taken (id, delivered, provider_id, again_s, due_at, attempt)
+    WHERE notification.id = taken.id
+    RETURNING notification.channel, taken.attempt,
+        extract(epoch FROM carebed_now() - greatest(created_at, taken.due_at))::float8 AS waited_s
 """)
 
-# It reached the person's device: the method is proven, as if it had been verified anew.
+# It reached the person's device: the method is proven, as if it had been verified anew. Locked in one order.
 _PROVEN = text("""
-    UPDATE contact_method SET delivered_at = greatest(delivered_at, carebed_now()), failures = 0 WHERE id = :method
+    UPDATE contact_method SET delivered_at = greatest(contact_method.delivered_at, carebed_now()), failures = 0
+    FROM (SELECT id FROM contact_method WHERE id = ANY (CAST(:methods AS uuid[])) ORDER BY id FOR NO KEY UPDATE) AS one
+    WHERE contact_method.id = one.id
 """)
 
 _FAILING = text("""
@@ -120,22 +130,43 @@ _NEXT_METHOD = text("""
 _NOT_CALLS = sorted(NOT_CALLS)
 
 
-async def handed_over(conn: AsyncConnection, rows: Sequence[Row[Any]], handover: Handover) -> list[float]:
-    """Settle what a channel took (the rows that one message carried). How long they had waited since they were due,
-    in seconds, of those that were handed over for the first time."""
-    first = rows[0]
-    again_s = min(_UNDELIVERED_LONGEST_S, UNDELIVERED_S * 2 ** min(first.attempts - 1, 10))
+#: The rows that one message carried, and that its channel took it.
+Taken = tuple[Sequence[Row[Any]], Handover]
+
+
+async def free_of_others(conn: AsyncConnection, messages: Sequence[Taken]) -> list[Taken]:
+    """Those whose rows nobody else is changing; they are locked for this transaction."""
+    rows = await conn.execute(_FREE, {"ids": [row.id for carried, _ in messages for row in carried]})
+    free = set(rows.scalars())
+    return [(carried, handover) for carried, handover in messages if all(row.id in free for row in carried)]
+
+
+async def handed_over(conn: AsyncConnection, messages: Sequence[Taken]) -> list[tuple[str, float]]:
+    """Settle what channels took. Of those that were handed over for the first time: channel, and how long they had
+    waited since they were due, in seconds."""
+    rows = [(row, carried[0], handover) for carried, handover in messages for row in carried]
+    if not rows:
+        return []
     settled = await conn.execute(
         _HANDED_OVER,
         {
-            "ids": [row.id for row in rows], "delivered": handover.delivered, "provider_id": handover.provider_id,
-            "again": again_s, "not_calls": _NOT_CALLS, "due_at": first.due_at,
+            "ids": [row.id for row, _, _ in rows],
+            "delivered": [handover.delivered for _, _, handover in rows],
+            "provider_ids": [handover.provider_id for _, _, handover in rows],
+            "again": [
+                float(min(_UNDELIVERED_LONGEST_S, UNDELIVERED_S * 2 ** min(first.attempts - 1, 10)))
+                for _, first, _ in rows
+            ],
+            "due": [first.due_at for _, first, _ in rows],
+            "attempts": [first.attempts for _, first, _ in rows],
+            "not_calls": _NOT_CALLS,
         },
-    )  # fmt: skip
-    waits = [row.waited_s for row in settled]
-    if handover.delivered and first.contact_method_id is not None:
-        await conn.execute(_PROVEN, {"method": first.contact_method_id})
-    return waits if first.attempts == 1 else []
+    )
+    waits = [(row.channel, row.waited_s) for row in settled if row.attempt == 1]
+    proven = {first.contact_method_id for _, first, handover in rows if handover.delivered} - {None}
+    if proven:
+        await conn.execute(_PROVEN, {"methods": sorted(proven)})
+    return waits
 
 
 async def not_taken(conn: AsyncConnection, rows: Sequence[Row[Any]], error: str, *, permanent: bool) -> None:
@@ -170,8 +201,9 @@ async def report(
     about = {"channel": channel, "provider_id": provider_id, "ref": ref}
     if state in (Delivery.DELIVERED, Delivery.READ):
         reached = (await conn.execute(_REACHED, about | {"state": str(state), "at": at})).all()
-        for method in {row.contact_method_id for row in reached if row.contact_method_id}:
-            await conn.execute(_PROVEN, {"method": method})
+        proven = {row.contact_method_id for row in reached} - {None}
+        if proven:
+            await conn.execute(_PROVEN, {"methods": sorted(proven)})
         return bool(reached)
     what = {"error": (error or "not delivered")[:200], "permanent": permanent, "pause": _BOUNCED_PAUSE_S}
     bounced = (await conn.execute(_BOUNCED, about | what)).all()

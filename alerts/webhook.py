@@ -46,7 +46,10 @@ class Webhook:
     def __init__(self, url: str, secret: str | None) -> None:
         self._url = url
         self._key = None if secret is None else secret_bytes(secret)
-        self._client = httpx.AsyncClient(timeout=httpx.Timeout(_SEND_S, connect=_CONNECT_S), follow_redirects=False)
+        self._trusted = httpx.create_ssl_context()
+        # One client for each connection, the last used first. One client with many connections goes through all of them
+        # for every message: with 64 at work that took 5 ms of processor for each, where this takes 1.
+        self._idle: list[httpx.AsyncClient] = []
 
     async def send(self, message_id: str, timestamp: int, content: object) -> str | None:
         """POST it; None when the receiver took it (2xx), otherwise a short reason without personal data."""
@@ -58,13 +61,22 @@ class Webhook:
         }
         if self._key is not None:
             headers["webhook-signature"] = signature(self._key, message_id, timestamp, body)
+        client = self._idle.pop() if self._idle else self._connection()
         try:
             async with asyncio.timeout(_SEND_S):
-                answer = await self._client.post(self._url, content=body, headers=headers)
+                answer = await client.post(self._url, content=body, headers=headers)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             return type(error).__name__
+        finally:
+            self._idle.append(client)
         return None if answer.is_success else f"HTTP {answer.status_code}"
+
+    def _connection(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            timeout=httpx.Timeout(_SEND_S, connect=_CONNECT_S), follow_redirects=False, verify=self._trusted
+        )
 
     async def close(self) -> None:
         """Close its connections."""
-        await self._client.aclose()
+        while self._idle:
+            await self._idle.pop().aclose()

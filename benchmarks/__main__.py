@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
-from benchmarks import backlog, deadlines, fsync, growth, history, limit, ours, peer, rabbitmq, sos, subscribers
+from benchmarks import backlog, calls, deadlines, fsync, growth, history, limit, ours, peer, rabbitmq, sos, subscribers
 from benchmarks.report import Figures, line, percentile, percentiles_table, rates_table
 from benchmarks.stage import Stage, stage
 from carebed.logs import configure_logs
 
-PARTS = ("rates", "subscribers", "rabbitmq", "sos", "growth", "deadlines")
+PARTS = ("rates", "subscribers", "rabbitmq", "sos", "growth", "deadlines", "calls")
 #: Only when it is asked for: with its hundred million readings it takes a quarter of an hour and 20 GB.
 LARGE = ("history",)
 
@@ -63,6 +63,8 @@ def main() -> None:
             figures |= asyncio.run(_latency(directory, options.presses, options.messages))
         if "deadlines" in parts:
             figures |= asyncio.run(deadlines.measure(directory / "deadlines"))
+        if "calls" in parts:
+            figures |= asyncio.run(calls.measure(directory / "calls"))
         if "history" in parts:
             figures |= asyncio.run(history.measure(directory / "history", options.readings))
     finally:

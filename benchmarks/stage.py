@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +65,10 @@ class Stage:
         """What the processes log."""
         return self.directory / "process.log"
 
-    def start(self, *arguments: str, health_port: int) -> Child:
-        """Start `carebed ...` as `carebed up` does; its log is in `directory`."""
+    def start(
+        self, *arguments: str, health_port: int, module: str = "carebed", settings: Mapping[str, str] | None = None
+    ) -> Child:
+        """Start `carebed ...` as `carebed up` does; its log is in `directory`. `settings`: environment besides."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("CAREBED_")}
         environment |= {
             "CAREBED_DATABASE_URL": self.database.engine,
@@ -75,8 +77,9 @@ class Stage:
             "CAREBED_HEALTH_PORT": str(health_port),
         }
         environment |= {name: value for name, value in os.environ.items() if name in _PASSED_ON}
-        argv = (sys.executable, "-m", "carebed", *arguments)
-        return Child(arguments[0], own_command(argv, signal.SIGKILL), self.log, environment)
+        environment |= settings or {}
+        argv = (sys.executable, "-m", module, *arguments)
+        return Child(arguments[0] if arguments else module, own_command(argv, signal.SIGKILL), self.log, environment)
 
 
 _PASSED_ON = ("CAREBED_BATCH_MESSAGES", "CAREBED_BATCH_LINGER_MS", "CAREBED_PENDING_MESSAGES")
