@@ -15,8 +15,8 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.alarm import Priority
-from alerts.case import Case, Message
+from alerts.alarm import Priority, State
+from alerts.case import Case, Event, Message
 from alerts.channel import PER_MESSAGE
 from alerts.contact_method import Way, ways_to
 from alerts.waiting import when_work_orders_go
@@ -78,6 +78,16 @@ _TOLD = text("""
     GROUP BY staff_id, contact_method_id, channel
 """)
 
+# Who was called through a method of his own and has not been told since that it is handled or over.
+_UNTOLD = text("""
+    SELECT staff_id FROM notification
+    WHERE alarm_id = :alarm AND contact_method_id IS NOT NULL AND attempts > 0
+    GROUP BY staff_id
+    HAVING max(created_at) FILTER (WHERE kind <> ALL (:not_calls))
+        > coalesce(max(created_at) FILTER (WHERE kind = ANY (:over)), '-infinity')
+    ORDER BY staff_id
+""")
+
 # Codes that these people have on their telephones from the last day.
 _CODES = text("""
     SELECT staff_id, answer_code FROM notification
@@ -94,18 +104,18 @@ async def write(conn: AsyncConnection, now: datetime, changed: Iterable[Case], c
     """
     routes = [one for one in channels if one not in PER_MESSAGE]
     telling = [case for case in changed if case.messages or routes]
-    people = {message.staff_id for case in telling for message in case.messages}
+    besides = {case.id: await _withdraw_answered(conn, case) for case in telling} if routes else {}
+    people = {message.staff_id for case in telling for message in (*case.messages, *besides.get(case.id, ()))}
     ways = await ways_to(conn, people, routes, now) if routes and people else {}
     codes = await _codes_in_use(conn, now, ways) if ways else {}
     rows: list[dict[str, Any]] = []
     for case in telling:
-        if routes:
-            await _withdraw_answered(conn, case)
         for message in case.messages:
             rows += [_row(case, message, now, one) for one in channels if one in PER_MESSAGE]
-        if ways and case.messages:
-            rows += await _OfCase(conn, case, now, ways, codes).rows()
-        case.told = case.told or bool(case.messages)
+        messages = [one for one in (*case.messages, *besides.get(case.id, ())) if one.staff_id in ways]
+        if messages:
+            rows += await _OfCase(conn, case, now, messages, ways, codes).rows()
+        case.told = case.told or bool(case.messages) or bool(messages)
         case.messages.clear()
     if rows:
         await conn.execute(_SAVE, rows)
@@ -124,22 +134,36 @@ def _row(
     }  # fmt: skip
 
 
-async def _withdraw_answered(conn: AsyncConnection, case: Case) -> None:
+async def _withdraw_answered(conn: AsyncConnection, case: Case) -> list[Message]:
     """Nobody is called any more to what is over or answered. Told by the events, not by the state: a call that somebody
-    makes while another one holds the alarm is meant."""
+    makes while another one holds the alarm is meant. What those are to be told who were called and hear of it in no
+    other way: the desk, which has no response rows."""
     new = case.events[case.told_events :]
     case.told_events = len(case.events)
     about: dict[str, Any] = {"alarm": case.id, "not_calls": sorted(NOT_CALLS), "people": None, "but": []}
-    if not case.open or any(event.type in _ANSWERS_ALL for event in new):
-        # Who has just lost an answer, or is told to move, is called by a message of this very change, not yet written.
+    if (not case.open and new) or any(event.type in _ANSWERS_ALL for event in new):
         await conn.execute(_WITHDRAW, about)
-        return
-    who = [event.data.get("responder") or event.actor.id for event in new if event.type in _ANSWERS_OWN]
-    own = [UUID(one) for one in who if one is not None]
+        return await _untold(conn, case, {_who(event) for event in new})
+    own = [UUID(who) for event in new if event.type in _ANSWERS_OWN and (who := _who(event))]
     if own:
         await conn.execute(_WITHDRAW, about | {"people": own})
     if any(event.type == "acknowledged" for event in new):
         await conn.execute(_WITHDRAW, about | {"but": list(case.answers)})
+    return []
+
+
+def _who(event: Event) -> str | None:
+    """Whose answer an event is."""
+    return event.data.get("responder") or event.actor.id
+
+
+async def _untold(conn: AsyncConnection, case: Case, actors: set[str | None]) -> list[Message]:
+    kind = "handled" if case.open else "resolved" if case.closed_state is State.RESOLVED else "cancelled"
+    over = sorted(OVER if case.open else OVER - {"handled"})
+    asked = {"alarm": case.id, "not_calls": sorted(NOT_CALLS), "over": over}
+    told = {message.staff_id for message in case.messages if message.kind in over}
+    untold = (await conn.execute(_UNTOLD, asked)).scalars()
+    return [Message(kind, one, case.step) for one in untold if one not in told and str(one) not in actors]
 
 
 async def _codes_in_use(conn: AsyncConnection, now: datetime, ways: dict[UUID, list[Way]]) -> dict[UUID, set[str]]:
@@ -171,12 +195,13 @@ class _OfCase:
     conn: AsyncConnection
     case: Case
     now: datetime
+    messages: list[Message]
     ways: dict[UUID, list[Way]]
     codes: dict[UUID, set[str]]
 
     async def rows(self) -> list[dict[str, Any]]:
         """All of them, in order."""
-        messages = [one for one in self.case.messages if one.staff_id in self.ways]
+        messages = self.messages
         called = [one.staff_id for one in messages if one.kind not in NOT_CALLS]
         others = [one.staff_id for one in messages if one.kind in NOT_CALLS]
         before = await self._before(called) if called else {}

@@ -136,6 +136,22 @@ async def test_everybody_who_was_called_is_told_that_it_is_handled_and_nobody_el
     assert night.sms.take() == [("sms-lin", "resolved")]
 
 
+async def test_a_desk_that_was_called_hears_that_it_is_handled_and_over(night: Night) -> None:
+    await night.world.do("DELETE FROM policy")
+    await night.world.policy(Policy(name="desk", steps=(Step(delay_s=0, call=("rota:1", "desk")),)))
+    await night.method("desk", "sms", "sms-desk")
+    alarm = await night.world.alarm()
+    await night.round()
+    assert night.sms.take() == [("sms-desk", "called"), ("sms-lin", "called")]
+    await night.world.move("lin", Move.ACCEPT, alarm)
+    await night.round()
+    assert night.sms.take() == [("sms-desk", "handled")], "and not he who has accepted"
+    await night.world.move("lin", Move.EN_ROUTE, alarm)
+    await night.world.move("lin", Move.RESOLVE, alarm)
+    await night.round()
+    assert night.sms.take() == [("sms-desk", "resolved")]
+
+
 async def test_a_call_of_whose_delivery_nothing_is_known_is_sent_again_until_somebody_answers(night: Night) -> None:
     alarm = await night.world.alarm()
     await night.round()
