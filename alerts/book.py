@@ -13,7 +13,7 @@ import msgspec
 from sqlalchemy import RowMapping, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts import journal, telling
+from alerts import family, journal, telling
 from alerts.alarm import Priority, State
 from alerts.case import Answer, Calling, Case
 from alerts.command import put_commands
@@ -166,6 +166,7 @@ async def save(
     changed = sorted((case for case in cases if len(case.events) > case.saved_events), key=lambda case: case.id)
     if not changed:
         return
+    await family.tell(conn, now, changed)
     for case in changed:
         case.version += 1
         case.saved_events = len(case.events)

@@ -131,6 +131,8 @@ class Case:
     """What the home is to be told (`gateway.command.Phrase`)."""
     saved_events: int = 0
     """How many of the events stand for changes that are in the database already (see `alerts.book.save`)."""
+    family_events: int = 0
+    """How many of the events `alerts.family` has looked at."""
     told: bool = False
     """Whether messages have been put into the outbox."""
     told_events: int = 0

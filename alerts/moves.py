@@ -17,6 +17,8 @@ from alerts import book, ladder, lifecycle, people
 from alerts.alarm import Outcome
 from alerts.book import LIVE_ONLY
 from alerts.case import Actor, Case
+from alerts.incident import KIND as INCIDENT
+from alerts.incident_tick import unticked
 from alerts.lifecycle import Refused
 from alerts.response import ResponseState
 from carebed.clock import now as clock_now
@@ -89,6 +91,8 @@ class MoveRequest:
     outcome: Outcome | None = None
     note: str | None = None
     channel: str = "api"
+    leave_unticked: bool = False
+    """Of a resolve: close an incident although homes are still out that nobody has asked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +182,8 @@ async def _apply(conn: AsyncConnection, case: Case, now: datetime, request: Move
     elif request.move is Move.RESOLVE:
         if request.outcome is None:
             raise ValueError("a resolve needs an outcome")
+        if case.kind == INCIDENT and case.open:
+            await _see_to_members(conn, case, now, actor, leave=request.leave_unticked)
         lifecycle.resolve(case, now, request.staff_id, actor, request.outcome, request.note, at)
     elif request.move is Move.REOPEN:
         if not case.open:
@@ -190,6 +196,16 @@ async def _apply(conn: AsyncConnection, case: Case, now: datetime, request: Move
             raise ValueError("a comment needs a note")
         lifecycle.comment(case, now, actor, request.note, at)
     return False
+
+
+async def _see_to_members(conn: AsyncConnection, case: Case, now: datetime, actor: Actor, *, leave: bool) -> None:
+    """Of an incident, everybody has been asked after, or somebody says that he leaves the others."""
+    left = await unticked(conn, case.id)
+    if left and not leave:
+        homes = "1 home" if left == 1 else f"{left} homes"
+        raise Refused(f"{homes} of this incident nobody has asked after: tick them off, or say `leave_unticked`.")
+    if left:
+        case.log("left_unticked", now, actor, homes=left)
 
 
 async def _take_key(conn: AsyncConnection, case: Case) -> None:

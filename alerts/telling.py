@@ -23,7 +23,9 @@ from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
 
 #: Wants somebody to move. Any kind that is in neither set is a call: a word too many is better than one too few.
-NEWS = frozenset({"repeated", "expired", "cancel_remark", "cleared_remark"})
+FAMILY = frozenset({"family_raised", "family_coming", "family_over"})
+"""For relatives (`alerts.family`), who are to know and not to go: through the first method, and all of them."""
+NEWS = FAMILY | {"repeated", "expired", "cancel_remark", "cleared_remark"}
 """For those who know of the alarm: once, through the first method, unless they are called anyway."""
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""
@@ -216,7 +218,7 @@ class _OfCase:
                 rows += [self._row(message, way, start) for way in _quietest(self.ways[message.staff_id], used)]
             elif message.kind in NEWS:
                 heard = [row.last_at for row in told if row.staff_id == message.staff_id]
-                fresh = not heard or max(heard) <= self.now - _NEWS_AGAIN
+                fresh = message.kind in FAMILY or not heard or max(heard) <= self.now - _NEWS_AGAIN
                 if fresh and message.staff_id not in called:
                     rows.append(self._row(message, self.ways[message.staff_id][0], start))
             else:

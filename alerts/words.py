@@ -82,6 +82,20 @@ _SAY: dict[str, tuple[str, str, str, str]] = {
         "{kind}：已恢复", "{place}：{kind}，已恢复，您无需行动。编号 {number}。",
         "{kind}: over", "{place}: {kind} is over; you need not go. No. {number}.",
     ),
+    # To relatives: what is happening, and never more of a person than a first name.
+    "family_raised": (
+        "{kind}：服务站已收到", "{place}：{kind}，服务站已收到，正在安排人员，有进展会告知您。编号 {number}。",
+        "{kind}: the station knows",
+        "{place}: {kind}. The station knows and is calling people. You will hear more. No. {number}.",
+    ),
+    "family_coming": (
+        "{kind}：已有人前往", "{place}：{kind}，{who}正在前往。编号 {number}。",
+        "{kind}: help is on the way", "{place}: {kind}. {who} is on the way. No. {number}.",
+    ),
+    "family_over": (
+        "{kind}：已处理完毕", "{place}：{kind}已处理完毕，详情请联系服务站。编号 {number}。",
+        "{kind}: it is over", "{place}: {kind} is over. Ask the station if you want to know more. No. {number}.",
+    ),
     "verify": (
         "验证码", "您的验证码是 {code}，10 分钟内有效。请勿告诉他人。",
         "Your code", "Your code is {code}. It holds for 10 minutes. Tell nobody.",
@@ -151,6 +165,7 @@ def words(
         "place": _place(alarm) if alarm else "",
         "number": alarm_number(alarm["id"]) if alarm else "",
         "code": code or "",
+        "who": _who(alarm, at) if alarm else "",
     }
     text = body.format(**parts) if result is None else _RESULTS[result][at]
     parts["news"] = text if result is not None else title.rpartition("：" if at == 0 else ": ")[2]
@@ -166,6 +181,26 @@ def _place(alarm: dict[str, Any]) -> str:
     place = alarm.get("place") or {}
     lines = str(place.get("address") or place.get("name") or "").splitlines()
     return lines[0][:_PLACE_CHARACTERS] if lines else ""
+
+
+_GOING = frozenset({"accepted", "en_route", "arrived"})
+_SOMEBODY = ("工作人员", "Somebody")
+
+
+def _who(alarm: dict[str, Any], at: int) -> str:
+    """The first name of the one who goes; somebody, where it is not known any more."""
+    going = [one for one in alarm.get("responses") or () if one.get("state") in _GOING and one.get("name")]
+    first = min(going, key=lambda one: one.get("accepted_at") or "~", default=None)
+    return first_name(str(first["name"])) if first else _SOMEBODY[at]
+
+
+def first_name(name: str) -> str:
+    """What remains of a name without the family's: `文静` of `许文静`, `Anna` of `Anna Berg`."""
+    name = name.strip()
+    if " " in name:
+        return name.split()[0]
+    # Chinese family names have one character; of four, two are a compound one (欧阳).
+    return name[len(name) // 2 if len(name) >= 4 else 1 :] if len(name) > 1 and not name.isascii() else name
 
 
 def _index(language: str) -> int:

@@ -9,14 +9,17 @@ from sqlalchemy import text
 
 from api import (
     absences,
+    access,
     alarm_load,
     alarms,
     answers,
     auth,
     contact_methods,
     document,
+    family,
     history,
     homes,
+    incidents,
     kpis,
     live,
     me,
@@ -51,6 +54,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks,
+        family, access, incidents,
     ):  # fmt: skip
         api.include_router(concept.router)
     app.include_router(api)

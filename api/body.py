@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.alarm import Outcome
+from alerts.incident_tick import Finding
 from alerts.kpi_target import MOST_TARGETS
 
 NOTE_CHARACTERS = 2_000
@@ -76,6 +77,9 @@ class Resolution(ResponderMove):
     """How it ended."""
 
     outcome: Outcome
+    leave_unticked: Annotated[
+        bool, Field(strict=True, description="of an incident: close it although homes are out that nobody asked after")
+    ] = False
 
     model_config = ConfigDict(
         extra="forbid",
@@ -202,3 +206,61 @@ class NewQuietHours(_Body):
     until: _Clock
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"from": "22:00", "until": "07:00"}]})
+
+
+_TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+
+
+class FamilyChoice(_Body):
+    """What a relative is told of. What is left out: everything, at any hour."""
+
+    when: Annotated[
+        Literal["always", "over", "never"], Field(description="everything, only that it is over, or nothing")
+    ] = "always"
+    kinds: Annotated[
+        list[Annotated[str, Field(pattern="^[a-z_]{1,40}$")]] | None,
+        Field(max_length=40, description="of which kinds of alarms; null: of all"),
+    ] = None
+    since: Annotated[
+        str | None, Field(alias="from", pattern=_TIME_OF_DAY, description="time of the day at the home")
+    ] = None
+    until: Annotated[
+        str | None, Field(pattern=_TIME_OF_DAY, description="may be earlier than `from`: past midnight")
+    ] = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"when": "always", "kinds": ["sos", "fall"], "from": "06:30", "until": "23:00"}]
+        },
+    )
+
+
+_Access = Annotated[Note | None, Field(max_length=500)]
+
+
+class AccessNote(_Body):
+    """How one gets in, and what to beware of. What is left out, or null, is not there any more."""
+
+    key_box: _Access = None
+    door_code: _Access = None
+    hazards: _Access = None
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"key_box": "Left of the gate, 4711.", "door_code": "0815#", "hazards": "Oxygen; a dog."}]
+        },
+    )
+
+
+class Tick(_Body):
+    """How the people of an incident's home are, as the desk has heard."""
+
+    finding: Finding
+    note: Annotated[Note | None, Field(description="a remark for the log")] = None
+    at: Annotated[Instant | None, Field(description="the device's time of it")] = None
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"finding": "well", "note": "Rang; she has candles."}]}
+    )

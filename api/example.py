@@ -323,3 +323,78 @@ CONTACT_METHOD = {
 CONTACT_METHODS = {"items": [CONTACT_METHOD], "next": None}
 
 QUIET_HOURS = {"from": "22:00", "until": "07:00"}
+
+RELATIVE = {
+    "staff": "7b1d6c0e-3f4a-4b5c-8d7e-8f9a0b1c2d3e",
+    "name": "陈晓兰",
+    "home": ALARM["home"],
+    "rank": 1,
+    "tells": {"kinds": ["sos", "fall"], "from": "06:30", "until": "23:00"},
+}
+
+FAMILY = {"items": [RELATIVE], "next": None}
+
+MY_FAMILY = {
+    "items": [{"home": ALARM["home"], "home_name": "陈秀英家", "tells": {"when": "over"}}],
+    "next": None,
+}
+
+ACCESS = {
+    "home": ALARM["home"],
+    "key_box": "门左侧密码盒 4711",
+    "door_code": "0815#",
+    "hazards": "家中用氧；有狗。",
+    "updated_at": "2026-11-20T02:11:40.000Z",
+}
+
+ACCESS_NOTE = {
+    "home": ALARM["home"],
+    "updated_at": "2026-11-20T02:11:40.000Z",
+    "updated_by": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+    "updated_by_name": "许文静",
+}
+
+ACCESS_LOG = {
+    "items": [
+        {
+            "at": "2026-11-22T04:06:12.318Z",
+            "alarm": ALARM["id"],
+            "staff": "7b1d6c0e-3f4a-4b5c-8d7e-8f9a0b1c2d3e",
+            "name": "林志强",
+            "what": "read",
+        }
+    ],
+    "next": None,
+}
+
+INCIDENT_HOMES = {
+    "items": [
+        {
+            "home": ALARM["home"],
+            "name": "陈秀英家",
+            "address": "示范路 1 号",
+            "member": "0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a12",
+            "out": True,
+            "alarms": [{"id": "0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a12", "kind": "mains", "state": "raised"}],
+            "residents": [{"id": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0d", "name": "陈秀英"}],
+            "tick": {
+                "finding": "well",
+                "note": "Rang; she has candles.",
+                "staff": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
+                "name": "许文静",
+                "at": "2026-11-22T04:11:03.412Z",
+                "alarm": None,
+            },
+        }
+    ],
+    "next": None,
+    "unticked": 0,
+}
+
+TICKED = {
+    "incident": "0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a10",
+    "member": "0192f0c4-6a51-7c3e-9d0a-5b1f0e9c7a12",
+    "finding": "well",
+    "alarm": None,
+    "unticked": 3,
+}

@@ -61,6 +61,7 @@ async def _make(
         at=content.at,
         step=content.step,
         outcome=content.outcome if isinstance(content, body.Resolution) else None,
+        leave_unticked=isinstance(content, body.Resolution) and content.leave_unticked,
         note=content.note,
     )
     digest = digest_of("POST", f"/alarms/{alarm_id}/{move}", content)

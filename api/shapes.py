@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.alarm import Outcome, Priority, State
+from alerts.incident_tick import Finding
 from alerts.response import ResponseState
 
 
@@ -538,3 +539,121 @@ class QuietHours(_Shape):
 
     since: str | None = Field(alias="from")
     until: str | None
+
+
+class Relative(_Shape):
+    """A relative of a home. `tells`: as it was chosen; what is left out is told, at any hour."""
+
+    staff: UUID
+    name: str | None
+    home: UUID
+    rank: int
+    tells: dict[str, Any]
+
+
+class RelativePage(_Shape):
+    """The relatives of a home."""
+
+    items: list[Relative]
+    next: str | None
+
+
+class MyFamily(_Shape):
+    """A home whose alarms the caller is told of as a relative, and his choice."""
+
+    home: UUID
+    home_name: str
+    tells: dict[str, Any]
+
+
+class MyFamilyPage(_Shape):
+    """All of them."""
+
+    items: list[MyFamily]
+    next: str | None
+
+
+class AccessNotes(_Shape):
+    """How to get in, and what to beware of. `updated_at` null: nobody has written anything."""
+
+    home: UUID
+    key_box: str | None
+    door_code: str | None
+    hazards: str | None
+    updated_at: datetime | None
+
+
+class AccessNoteWritten(_Shape):
+    """When the notes were written, and by whom."""
+
+    home: UUID
+    updated_at: datetime | None
+    updated_by: UUID | None
+    updated_by_name: str | None
+
+
+class AccessEntry(_Shape):
+    """Somebody has read the notes, at an alarm, or written them."""
+
+    at: datetime
+    alarm: UUID | None
+    staff: UUID
+    name: str | None
+    what: Literal["read", "written"]
+
+
+class AccessLogPage(_Shape):
+    """A page of a home's access log, the newest first."""
+
+    items: list[AccessEntry]
+    next: str | None
+
+
+class MemberAlarm(_Shape):
+    """One alarm of an incident's home."""
+
+    id: UUID
+    kind: str
+    state: State
+
+
+class HomeTick(_Shape):
+    """What the desk heard of a home. `alarm`: raised because somebody has to go."""
+
+    finding: Finding
+    note: str | None
+    staff: UUID
+    name: str | None
+    at: datetime
+    alarm: UUID | None
+
+
+class IncidentHome(_Shape):
+    """A home of an incident, with its people. `member`: to tick it off by; `out`: it has an open alarm in it."""
+
+    home: UUID
+    name: str | None
+    address: str | None
+    member: UUID
+    out: bool
+    alarms: list[MemberAlarm]
+    residents: list[Resident]
+    tick: HomeTick | None
+
+
+class IncidentHomePage(_Shape):
+    """A page of an incident's homes. `unticked`: how many are out that nobody has asked after, on all pages."""
+
+    items: list[IncidentHome]
+    next: str | None
+    unticked: int
+
+
+class Ticked(_Shape):
+    """Done. `alarm`: raised because somebody has to go; `unticked`: how many homes are left."""
+
+    incident: UUID
+    member: UUID
+    finding: Finding
+    alarm: UUID | None
+    unticked: int

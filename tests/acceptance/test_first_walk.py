@@ -58,11 +58,14 @@ def test_a_press_brings_a_caregiver_to_the_door(home: DeviceLine, operator: Pers
     assert operator.events(alarm_id) == [
         "raised",
         "paged",
+        "family_told",
         "acknowledged",
         "accepted",
+        "family_told",
         "en_route",
         "arrived",
         "resolved",
+        "family_told",
     ]
 
 

@@ -97,10 +97,10 @@ async def test_what_nobody_heard_in_time_lapses_and_the_desk_learns_it_once(worl
     alarm = await world.alarm(device_id="b-1")
     await world.press(device_id="w-1")
     await world.move("lin", Move.EN_ROUTE, alarm)
-    await world.shift(119)
+    await world.shift(60)
     await _publisher(world).cycle()
     assert {state for _, _, state in await _said(world)} == {"pending"}
-    await world.shift(2)
+    await world.shift(61)
     for _ in range(2):
         await _publisher(world).cycle()
     assert {state for _, _, state in await _said(world)} == {"expired"}

@@ -28,6 +28,8 @@ export function eventDetail(event: AlarmEvent, alarm: Alarm, words: Dictionary):
     responder,
     called.length > 0 ? called.join(", ") : null,
     text(data["phrase"], (phrase) => words.events.phrases[phrase] ?? phrase),
+    text(data["finding"], (finding) => words.events.findings[finding] ?? finding),
+    text(data["news"], (news) => words.events.phrases[news] ?? news),
     text(data["device"]),
     text(data["reason"]),
     text(data["note"]),
