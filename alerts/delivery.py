@@ -29,8 +29,12 @@ _BOUNCED_PAUSE_S = 10
 # Those of these messages that nobody else is changing: who settles many must not wait for one while he holds others.
 _FREE = text("SELECT id FROM notification WHERE id = ANY (CAST(:ids AS uuid[])) FOR NO KEY UPDATE SKIP LOCKED")
 
+# A life-critical call that waits for its answer. What is done with must not lie where a lease looks for what is due.
+_GOES_AGAIN = """(NOT taken.delivered AND state IN ('pending', 'handed_over') AND notification.due_at < 'infinity'
+    AND life_critical AND alarm_id IS NOT NULL AND kind <> ALL (:not_calls))"""
+
 # Taken by their channels. What has been withdrawn in the meantime stays so, with what is known of it.
-_HANDED_OVER = text("""
+_HANDED_OVER = text(f"""
     UPDATE notification SET
         state = CASE WHEN taken.delivered AND state <> 'read' THEN 'delivered'
                      WHEN state = 'pending' THEN 'handed_over' ELSE state END,
@@ -38,11 +42,9 @@ _HANDED_OVER = text("""
         delivered_at = CASE WHEN taken.delivered THEN coalesce(delivered_at, carebed_now()) ELSE delivered_at END,
         provider_id = coalesce(taken.provider_id, notification.provider_id),
         error = CASE WHEN state = 'pending' THEN NULL ELSE error END, payload = payload - 'code',
-        due_at = CASE WHEN taken.delivered OR state NOT IN ('pending', 'handed_over')
-                           OR notification.due_at = 'infinity'
-                           OR NOT life_critical OR alarm_id IS NULL OR kind = ANY (:not_calls) THEN 'infinity'
-                      ELSE carebed_now() + make_interval(secs => taken.again_s) END,
-        next_attempt_at = clock_timestamp()
+        due_at = CASE WHEN {_GOES_AGAIN} THEN carebed_now() + make_interval(secs => taken.again_s)
+                 ELSE 'infinity' END,
+        next_attempt_at = CASE WHEN {_GOES_AGAIN} THEN clock_timestamp() ELSE 'infinity' END
     FROM unnest(CAST(:ids AS uuid[]), CAST(:delivered AS boolean[]), CAST(:provider_ids AS text[]),
                 CAST(:again AS float8[]), CAST(:due AS timestamptz[]), CAST(:attempts AS int[]))
         AS taken (id, delivered, provider_id, again_s, due_at, attempt)
@@ -67,6 +69,8 @@ _FAILING = text("""
 # Not taken: again after a pause, unless nobody needs it any more.
 _AGAIN = text("""
     UPDATE notification SET error = :error, next_attempt_at = clock_timestamp() + make_interval(secs => :pause),
+        payload = CASE WHEN message.created_at > carebed_now() - interval '10 minutes' THEN message.payload
+                  ELSE message.payload - 'code' END,
         state = CASE
             WHEN message.state <> 'pending' THEN message.state
             WHEN message.created_at > carebed_now()
@@ -80,7 +84,7 @@ _AGAIN = text("""
 """)
 
 _FAILED = text("""
-    UPDATE notification SET state = 'failed', error = :error, due_at = 'infinity'
+    UPDATE notification SET state = 'failed', error = :error, due_at = 'infinity', payload = payload - 'code'
     WHERE id = ANY (:ids) AND state IN ('pending', 'handed_over')
 """)
 

@@ -51,7 +51,7 @@ _SAVE = text("""
 
 # Calls that an answer makes needless: what has not gone out stays where it is, what has is not sent again.
 _WITHDRAW = text("""
-    UPDATE notification SET due_at = 'infinity',
+    UPDATE notification SET due_at = 'infinity', next_attempt_at = 'infinity',
         state = CASE state WHEN 'pending' THEN 'expired' ELSE state END,
         error = CASE state WHEN 'pending' THEN 'answered' ELSE error END
     WHERE alarm_id = :alarm AND contact_method_id IS NOT NULL AND state IN ('pending', 'handed_over')
@@ -61,7 +61,7 @@ _WITHDRAW = text("""
 
 # A new call takes the place of those before it; where one was due earlier, the new one is too.
 _SUPERSEDE = text("""
-    UPDATE notification SET due_at = 'infinity',
+    UPDATE notification SET due_at = 'infinity', next_attempt_at = 'infinity',
         state = CASE before.state WHEN 'pending' THEN 'expired' ELSE before.state END,
         error = CASE before.state WHEN 'pending' THEN 'called again' ELSE error END
     FROM (

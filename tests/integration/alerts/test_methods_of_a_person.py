@@ -1,5 +1,6 @@
 """Stories of a person's own methods: one after the other until he answers, and not a word too many afterwards."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, time
 
@@ -7,7 +8,7 @@ import pytest
 from fake_channel import FakeChannel
 from station_world import StationWorld, founded
 
-from alerts.channel import Handover, NotTaken, Undeliverable
+from alerts.channel import Handover, NotTaken, Outgoing, Undeliverable
 from alerts.delivery import UNDELIVERED_S
 from alerts.moves import Move
 from alerts.outbox import Outbox
@@ -46,7 +47,10 @@ class Night:
 
     async def round(self) -> None:
         """One round of the outbox, with no pause or lease left from the one before."""
-        await self.world.do("UPDATE notification SET next_attempt_at = clock_timestamp() - interval '1 s'")
+        await self.world.do(
+            "UPDATE notification SET next_attempt_at = clock_timestamp() - interval '1 s'"
+            " WHERE next_attempt_at < 'infinity'"
+        )
         await self.outbox.cycle()
 
     async def states(self) -> dict[str, str]:
@@ -111,6 +115,30 @@ async def test_a_provider_that_is_down_is_tried_again_and_the_next_method_as_wel
     night.sms.does = Handover(delivered=True)
     await night.round()
     assert (await night.states())["sms-lin"] == "delivered"
+
+
+async def test_a_provider_that_hangs_holds_up_no_other_channel(night: Night) -> None:
+    hang = asyncio.Event()
+
+    async def send(outgoing: Outgoing) -> Handover:
+        night.sms.sent.append(outgoing)
+        await hang.wait()
+        return Handover()
+
+    night.sms.send = send  # type: ignore[method-assign]
+    night.voice.does = Handover(delivered=True)
+    await night.world.do("UPDATE contact_method SET wait_s = 0")
+    tasks = [asyncio.create_task(one) for one in night.outbox.tasks().values()]
+    try:
+        for number in range(18):  # more than all the slots of SMS
+            await night.world.alarm(key=f"alarm-{number}")
+        async with asyncio.timeout(10):
+            while len(night.voice.sent) < 18:
+                await asyncio.sleep(0.02)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
 
 
 async def test_an_answer_withdraws_what_has_not_gone_out(night: Night) -> None:
