@@ -24,7 +24,10 @@ async def test_a_caregiver_accepts_goes_arrives_and_closes_and_the_visit_is_on_r
     assert visit["outcome"] == "help_given"
     assert service.sql("SELECT started_device_at FROM visit")[0][0].isoformat() == "2026-11-21T20:00:00+00:00"
     events = (await caregiver.get(f"/alarms/{alarm}/events")).json()["items"]
-    assert [event["type"] for event in events] == ["raised", "accepted", "en_route", "arrived", "resolved"]
+    # The family is told who comes, and that it is over.
+    assert [event["type"] for event in events] == [
+        "raised", "accepted", "family_told", "en_route", "arrived", "resolved", "family_told"
+    ]  # fmt: skip
     assert events[1]["actor"] == {"type": "staff", "id": me, "name": "林小禾"}
 
 
