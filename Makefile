@@ -69,7 +69,8 @@ chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, ever
 
 stories: programs $(PYTHON_READY)  ## failures that take minutes: dead lines, ten minutes without a database, every statement
 	$(BIN)/pytest tests/acceptance -m long
-	CAREBED_TEST_EVERY_STATEMENT=1 $(BIN)/pytest tests/acceptance/test_killed_at_every_statement.py
+	CAREBED_TEST_EVERY_STATEMENT=1 $(BIN)/pytest tests/acceptance/test_killed_at_every_statement.py \
+		tests/acceptance/test_killed_while_telling.py
 
 timescale: programs $(PYTHON_READY)  ## integration and migration tests on PostgreSQL 17 with TimescaleDB (needs root)
 	@scripts/timescale setup

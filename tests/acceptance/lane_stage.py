@@ -57,7 +57,15 @@ class LaneStage:
     ) -> int:  # fmt: skip
         """Start a lane's process and return its PID; `more`: settings. The ports lead around through a line. `called`:
         what the stage knows it by, where it is one of several workers of the lane."""
-        name = called or lane
+        return self.start_process(
+            called or lane, ["ingest", "--lane", lane], mqtt_port=mqtt_port, database_port=database_port, **more
+        )
+
+    def start_process(
+        self, name: str, arguments: list[str], *, mqtt_port: int | None = None, database_port: int | None = None,
+        **more: str,
+    ) -> int:  # fmt: skip
+        """Start `carebed ...` under the engine's role, known to the stage by `name`."""
         url = self.postgres.urls().engine
         if database_port is not None:
             url = url.replace(f":{self.postgres.port}/", f":{database_port}/")
@@ -67,7 +75,7 @@ class LaneStage:
             "CAREBED_MQTT_USERS_FILE": str(self.broker.users_file), "CAREBED_HEALTH_PORT": str(port), **more,
         }  # fmt: skip
         log = str(self.data.logs / f"ingest-{name}.log")
-        asked = {"arguments": ["ingest", "--lane", lane], "environment": environment, "log": log}
+        asked = {"arguments": arguments, "environment": environment, "log": log}
         assert self._forks.stdin is not None
         assert self._forks.stdout is not None
         self._forks.stdin.write(json.dumps(asked) + "\n")

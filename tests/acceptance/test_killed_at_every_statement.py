@@ -6,12 +6,13 @@ has been done, and nothing else. The rounds end when a batch has fewer packets t
 """
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from executioner import Executioner
 from homes_on_line import answered, device_of, link_of, on_line, until
 from lane_stage import LaneStage, lane_stage
 
@@ -23,61 +24,8 @@ ALL = "CAREBED_TEST_EVERY_STATEMENT" in os.environ
 STRIDE = {"alarm": 1 if ALL else 15, "reading": 1 if ALL else 3}
 HOMES = {"alarm": 180 // STRIDE["alarm"], "reading": 90 // STRIDE["reading"]}
 
-#: PostgreSQL's packets that make the server do something: the end of a statement, or of the rows of a COPY.
-_STATEMENT_ENDS = {ord("S"), ord("Q"), ord("c")}
-_PINGREQ = 0xC0
-_PUBACK = 0x40
-
 #: A batch with sentinels in it has more packets than one without: the rounds end after so many that nobody died in.
 CALM = 3
-
-
-@dataclass
-class Executioner:
-    """Counts from the moment when `mark` has reached the process, and kills it at the n-th packet."""
-
-    kill: Callable[[], None]
-    mark: bytes = b"never"
-    at: int = 0
-    counted: int = 0
-    armed: bool = False
-    killed: bool = False
-    sent: list[str] = field(default_factory=list)
-    last: int = 0
-    """The first byte of the packet before: PUBACKs in a row are one."""
-
-    def wait_for(self, mark: str, at: int) -> None:
-        self.mark, self.at, self.counted, self.armed, self.killed = mark.encode(), at, 0, False, False
-
-    def rest(self) -> None:
-        """The next process may live."""
-        self.mark, self.armed, self.killed = b"never", False, False
-
-    def heard(self, data: bytes) -> None:
-        self.armed = self.armed or self.mark in data
-
-    def statement(self, kind: int, _packet: bytes) -> bool:
-        if self.armed:
-            self.last = kind
-        return kind in _STATEMENT_ENDS and self._one(f"database {chr(kind)}")
-
-    def packet(self, kind: int, _packet: bytes) -> bool:
-        again = kind == self.last == _PUBACK
-        self.last = kind
-        return kind != _PINGREQ and (self.killed or not again) and self._one(f"broker {kind >> 4}")
-
-    def _one(self, what: str) -> bool:
-        if self.killed:
-            return True
-        if not self.armed:
-            return False
-        self.counted += 1
-        if self.counted != self.at:
-            return False
-        self.sent.append(what)
-        self.killed = True
-        self.kill()
-        return True
 
 
 @dataclass

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.chaos import rows
+from tests.chaos import pages, rows
 from tests.chaos.accountant import Account, Broken, settle
 from tests.chaos.desk import Desk
 from tests.chaos.gateway import Gateway
@@ -93,6 +93,7 @@ async def run(plan: Plan, directory: Path) -> Outcome:
         account = settle(ledger, await asyncio.to_thread(rows.read, reader))
         silences = await asyncio.to_thread(rows.false_silences, reader, ledger)
         account.broken += [Broken("false alarm", one) for one in silences]
+        account.broken += [Broken("page", one) for one in await asyncio.to_thread(pages.unaccounted, reader)]
         account.broken += [Broken("invariant", one) for one in watch.broken]
         account.broken += [Broken("move", one) for one in await asyncio.to_thread(desk.broken, reader)]
         account.broken += [Broken("not at rest", one) for one in stuck]
