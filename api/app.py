@@ -28,6 +28,11 @@ from api import (
     problem,
     provider_callbacks,
     quiet_hours,
+    rota_overrides,
+    rota_patterns,
+    rota_swaps,
+    rotas,
+    staff_absences,
     visits,
 )
 from api.edge import API_PREFIX, Edge
@@ -56,6 +61,8 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
         contact_methods, quiet_hours, provider_callbacks,
         family, access, incidents,
     ):  # fmt: skip
+        api.include_router(concept.router)
+    for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):
         api.include_router(concept.router)
     app.include_router(api)
     app.include_router(answers.router)

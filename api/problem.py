@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from alerts.by_hand import PlaceUnknown
 from alerts.moves import AlarmUnknown
+from alerts.rota_swap import SwapRefused, SwapUnknown
 from alerts.view import BadCursor
 from carebed.errors import CarebedError
 
@@ -87,8 +88,13 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(AlarmUnknown)
     @app.exception_handler(PlaceUnknown)
+    @app.exception_handler(SwapUnknown)
     async def _unknown(_request: Request, error: CarebedError) -> Response:
         return not_found(str(error)).response()
+
+    @app.exception_handler(SwapRefused)
+    async def _swap_refused(_request: Request, error: SwapRefused) -> Response:
+        return Problem(409, "swap-refused", str(error)).response()
 
     @app.exception_handler(BadCursor)
     async def _cursor(_request: Request, error: BadCursor) -> Response:

@@ -4,6 +4,7 @@ An exception rolls back; so a refusal that must stay on record is returned as an
 """
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -80,6 +81,14 @@ class Call:
         """`Problem` 403 unless the caller has one of `roles`; `what` completes "Your role may not ..."."""
         if self.principal.role not in roles:
             raise forbidden(f"Your role ({self.principal.role}) may not {what}.")
+
+    @asynccontextmanager
+    async def beyond_scope(self) -> AsyncIterator[None]:
+        """Within it every branch is seen: for what is computed from more than the caller may see. Whether he may change
+        what it is computed from has been checked before."""
+        await enter(self.conn, "/", self.principal.id)
+        yield
+        await enter(self.conn, self.principal.scope, self.principal.id)
 
 
 async def _call(parts: PartsOf, token: Bearer) -> AsyncIterator[Call]:

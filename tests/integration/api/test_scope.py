@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 from api_service import Person, Service
+from rota_probes import ROTA_PROBES
 
 PEOPLE = (
     "operator", "operator2", "manager", "supervisor", "admin", "caregiver1", "caregiver3", "operator-other",
@@ -325,6 +326,7 @@ PROBES: dict[str, Probe] = {
         _is_reached,
     ),
     **dict.fromkeys(("readQuietHours", "setQuietHours", "unsetQuietHours"), _rests),
+    **ROTA_PROBES,
     "listAbsences": _absent,
     "enterAbsence": _absent,
     "withdrawAbsence": _absent,

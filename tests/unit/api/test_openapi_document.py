@@ -73,7 +73,7 @@ def test_every_body_has_an_example_that_the_body_accepts(document: dict[str, Any
             if media != "application/json":
                 continue
             whole = {**content["schema"], "components": document["components"]}
-            name = re.findall(r"schemas/(\w+)'", repr(content["schema"]))[0]
+            name = re.findall(r"schemas/([\w-]+)'", repr(content["schema"]))[0]
             examples = document["components"]["schemas"][name].get("examples")
             assert examples, (method, path)
             for shown in examples:
