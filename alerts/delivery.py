@@ -4,7 +4,7 @@ Reports come late, double and out of order: what is known stays known. `failed` 
 time, so a report that it was delivered after all counts, and one that it failed after it was delivered does not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,9 +13,10 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channel import Handover
+from alerts.contact_method import FRESH
 from alerts.notification import Delivery
 from alerts.provider import REFERENCE
-from alerts.telling import NOT_CALLS
+from alerts.telling import NEWS, NOT_CALLS, OVER
 
 #: A life-critical call that was handed over and of whose delivery nothing is known is sent again after so long, then
 #: after twice that, and so on.
@@ -115,7 +116,7 @@ _BOUNCED = text(f"""
         next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
     WHERE channel = :channel AND (provider_id = :provider_id OR (provider_id IS NULL AND {_OURS}))
         AND state IN ('pending', 'handed_over')
-    RETURNING contact_method_id, alarm_id, staff_id
+    RETURNING id, contact_method_id, alarm_id, staff_id
 """)
 
 _KNOWN = text(f"""
@@ -130,6 +131,27 @@ _NEXT_METHOD = text("""
             AND kind <> ALL (:not_calls) AND attempts = 0 AND due_at > carebed_now() AND due_at < 'infinity'
         ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
 """)
+
+# News goes through one method; where that does not take it, through the person's next one that has not had it yet.
+_NEWS_BY_NEXT_METHOD = text("""
+    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, may_wait,
+        payload, state, created_at, next_attempt_at)
+    SELECT gen_random_uuid(), news.alarm_id, way.channel, news.staff_id, way.id, news.kind, news.step,
+        news.life_critical, news.may_wait, news.payload, 'pending', news.created_at, clock_timestamp()
+    FROM notification AS news CROSS JOIN LATERAL (
+        SELECT id, channel
+        FROM contact_methods_of(ARRAY[news.staff_id], CAST(:channels AS text[]), :fresh, carebed_now())
+            WITH ORDINALITY AS every (staff_id, id, channel, wait_s, verified, position)
+        WHERE NOT EXISTS (
+            SELECT FROM notification AS same
+            WHERE same.contact_method_id = every.id AND same.created_at = news.created_at
+                AND same.alarm_id = news.alarm_id AND same.kind = news.kind)
+        ORDER BY position LIMIT 1) AS way
+    WHERE news.id = ANY (CAST(:ids AS uuid[])) AND news.kind = ANY (:news) AND news.alarm_id IS NOT NULL
+""")
+
+#: A channel that did not take some news gets it once more before the person's next method has it as well.
+_NEWS_ATTEMPTS = 2
 
 _NOT_CALLS = sorted(NOT_CALLS)
 
@@ -173,8 +195,10 @@ async def handed_over(conn: AsyncConnection, messages: Sequence[Taken]) -> list[
     return waits
 
 
-async def not_taken(conn: AsyncConnection, rows: Sequence[Row[Any]], error: str, *, permanent: bool) -> None:
-    """Settle what a channel did not take. `permanent`: it never will."""
+async def not_taken(
+    conn: AsyncConnection, rows: Sequence[Row[Any]], error: str, *, permanent: bool, channels: Collection[str] = ()
+) -> None:
+    """Settle what a channel did not take. `permanent`: it never will. `channels`: those that are set up."""
     first = rows[0]
     ids = [row.id for row in rows]
     if permanent:
@@ -185,6 +209,13 @@ async def not_taken(conn: AsyncConnection, rows: Sequence[Row[Any]], error: str,
     if first.contact_method_id is not None:
         await conn.execute(_FAILING, {"method": first.contact_method_id, "permanent": permanent})
         await pull_next_method(conn, first.alarm_id, first.staff_id)
+        if permanent or first.attempts >= _NEWS_ATTEMPTS:
+            await _tell_by_next_method(conn, ids, channels)
+
+
+async def _tell_by_next_method(conn: AsyncConnection, ids: Sequence[UUID], channels: Collection[str]) -> None:
+    asked = {"ids": list(ids), "channels": sorted(channels), "fresh": FRESH, "news": sorted(NEWS | OVER)}
+    await conn.execute(_NEWS_BY_NEXT_METHOD, asked)
 
 
 async def pull_next_method(conn: AsyncConnection, alarm_id: UUID | None, staff_id: UUID | None) -> None:
@@ -195,12 +226,13 @@ async def pull_next_method(conn: AsyncConnection, alarm_id: UUID | None, staff_i
 
 async def report(
     conn: AsyncConnection, channel: str, provider_id: str | None, state: Delivery, at: datetime | None = None, *,
-    ref: str | None = None, error: str | None = None, permanent: bool = False,
+    ref: str | None = None, error: str | None = None, permanent: bool = False, channels: Collection[str] = (),
 ) -> bool:  # fmt: skip
     """What a provider reports of a message, late, double or out of order; False when we know no such message.
 
     `state`: delivered, read or failed. `at`: by the provider's clock. `ref`: ours (`alerts.provider.reference`),
     where the provider hands it back. `error`: the provider's code. `permanent`: nothing can ever be delivered there.
+    `channels`: those that are set up.
     """
     about = {"channel": channel, "provider_id": provider_id, "ref": ref}
     if state in (Delivery.DELIVERED, Delivery.READ):
@@ -214,4 +246,6 @@ async def report(
     for row in {(row.contact_method_id, row.alarm_id, row.staff_id): row for row in bounced}.values():
         await conn.execute(_FAILING, {"method": row.contact_method_id, "permanent": permanent})
         await pull_next_method(conn, row.alarm_id, row.staff_id)
+    if bounced:
+        await _tell_by_next_method(conn, [row.id for row in bounced], channels)
     return bool(bounced) or bool((await conn.execute(_KNOWN, about)).scalar_one())

@@ -183,7 +183,9 @@ class Outbox:
             attempts=leased.row.attempts, error=error,
         )  # fmt: skip
         async with self._database.transaction() as conn:
-            await delivery.not_taken(conn, leased.rows, error, permanent=isinstance(outcome, Undeliverable))
+            await delivery.not_taken(
+                conn, leased.rows, error, permanent=isinstance(outcome, Undeliverable), channels=self._channels
+            )
 
 
 def _bundled(rows: Iterable[Row[Any]], alarms: dict[str, dict[str, Any]]) -> list[Leased]:

@@ -51,7 +51,7 @@ async def _take(parts: Parts, one: Reported) -> str:
             await enter_ours(conn)
             known = await report(
                 conn, one.channel, one.provider_id, one.state, one.at, ref=one.ref, error=one.error,
-                permanent=one.permanent,
+                permanent=one.permanent, channels=parts.hooks.channels,
             )  # fmt: skip
             return "known" if known else "unknown"
         try:

@@ -164,6 +164,17 @@ async def test_everybody_who_was_called_is_told_that_it_is_handled_and_nobody_el
     assert night.sms.take() == [("sms-lin", "resolved")]
 
 
+async def test_news_that_one_method_does_not_take_come_by_the_next(night: Night) -> None:
+    alarm = await night.world.alarm()
+    await night.round()
+    night.sms.does = Undeliverable("no such number")
+    await night.world.move("passer-by", Move.ACCEPT, alarm)
+    for _ in range(3):
+        await night.round()
+    assert night.sms.take() == [("sms-lin", "called"), ("sms-lin", "handled")]
+    assert night.voice.take() == [("voice-lin", "handled")], "once"
+
+
 async def test_a_desk_that_was_called_hears_that_it_is_handled_and_over(night: Night) -> None:
     await night.world.do("DELETE FROM policy")
     await night.world.policy(Policy(name="desk", steps=(Step(delay_s=0, call=("rota:1", "desk")),)))
