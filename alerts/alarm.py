@@ -138,6 +138,8 @@ alarm = Table(
     Column("step", Integer, nullable=False, server_default=text("0"), comment="ladder step reached; 0: nobody paged"),
     instant("next_step_at"),
     Column("exhausted", Boolean, nullable=False, server_default=text("false")),
+    instant("last_resort_at", comment="when the last resort is called, unless somebody answers"),
+    Column("last_resorts", Integer, nullable=False, server_default=text("0"), comment="how often it was called"),
     refers("owner_staff_id", "staff.id", required=False),
     refers("acknowledged_by", "staff.id", required=False),
     instant("acknowledged_at"),
@@ -152,6 +154,7 @@ alarm = Table(
     Column("why", JSONB, nullable=False),
     Column("outcome", Text, CheckConstraint(f"outcome IN ({_QUOTED_OUTCOMES})", name="outcome")),
     label("note", required=False),
+    Column("reference", Text, comment="of the ambulance service that it was handed to"),
     instant("closed_at"),
     refers("closed_by", "staff.id", required=False),
     Column(
@@ -164,5 +167,10 @@ alarm = Table(
     Index("uq_alarm_open_merge_key", "merge_key", unique=True, postgresql_where=text("closed_at IS NULL")),
     Index("ix_alarm_incident_id", "incident_id", postgresql_where=text("incident_id IS NOT NULL")),
     Index("ix_alarm_gathering", "gathering_until", postgresql_where=text("gathering_until IS NOT NULL")),
+    Index(
+        "ix_alarm_acknowledged_by",
+        "acknowledged_by",
+        postgresql_where=text("acknowledged_by IS NOT NULL AND closed_at IS NULL"),
+    ),
     Index("ix_alarm_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
 )

@@ -36,8 +36,9 @@ _LOCK_DEADLINES = text("SELECT FROM deadline WHERE alarm_id = ANY(:ids) ORDER BY
 # NO KEY UPDATE: rows elsewhere that only refer to an alarm hold nobody up.
 _ALARMS = """
     SELECT id, kind, priority, state, area_code, station_id, home_id, resident_id, raised_at, policy, version, step,
-           next_step_at, exhausted, acknowledged_by, acknowledged_at, acknowledgement_expires_at, repeats,
-           last_repeat_at, suspicion, presses, urged_at, devices, outcome, note, closed_at, closed_by,
+           next_step_at, exhausted, last_resort_at, last_resorts, acknowledged_by, acknowledged_at,
+           acknowledgement_expires_at, repeats,
+           last_repeat_at, suspicion, presses, urged_at, devices, outcome, note, reference, closed_at, closed_by,
            incident_id, gathering_until
     FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
 """
@@ -52,11 +53,12 @@ _RESPONSES = text("""
 
 _SAVE_ALARM = text("""
     UPDATE alarm SET version = :version, state = :state, step = :step, next_step_at = :next_step_at,
-        exhausted = :exhausted, owner_staff_id = :owner_staff_id, acknowledged_by = :acknowledged_by,
+        exhausted = :exhausted, last_resort_at = :last_resort_at, last_resorts = :last_resorts,
+        owner_staff_id = :owner_staff_id, acknowledged_by = :acknowledged_by,
         acknowledged_at = :acknowledged_at, acknowledgement_expires_at = :acknowledgement_expires_at,
         repeats = :repeats, last_repeat_at = :last_repeat_at,
         suspicion = CAST(:suspicion AS jsonb), presses = CAST(:presses AS jsonb), urged_at = :urged_at,
-        devices = CAST(:devices AS jsonb), outcome = :outcome, note = :note,
+        devices = CAST(:devices AS jsonb), outcome = :outcome, note = :note, reference = :reference,
         closed_at = :closed_at, closed_by = :closed_by, incident_id = :incident_id,
         gathering_until = :gathering_until
     WHERE id = :id
@@ -202,7 +204,8 @@ async def _save_deadlines(conn: AsyncConnection, now: datetime, changed: list[Ca
 def _alarm_row(case: Case) -> dict[str, Any]:
     return {
         "id": case.id, "version": case.version, "state": str(case.state), "step": case.step,
-        "next_step_at": case.next_step_at, "exhausted": case.exhausted, "owner_staff_id": case.owner_staff_id,
+        "next_step_at": case.next_step_at, "exhausted": case.exhausted, "last_resort_at": case.last_resort_at,
+        "last_resorts": case.last_resorts, "reference": case.reference, "owner_staff_id": case.owner_staff_id,
         "acknowledged_by": case.acknowledged_by, "acknowledged_at": case.acknowledged_at,
         "acknowledgement_expires_at": case.acknowledgement_expires_at, "repeats": case.repeats,
         "last_repeat_at": case.last_repeat_at, "urged_at": case.urged_at,

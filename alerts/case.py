@@ -104,6 +104,10 @@ class Case:
     step: int = 0
     next_step_at: datetime | None = None
     exhausted: bool = False
+    last_resort_at: datetime | None = None
+    """When the last-resort list is called, unless somebody answers."""
+    last_resorts: int = 0
+    """How often it was called."""
     acknowledged_by: UUID | None = None
     acknowledged_at: datetime | None = None
     """The last acknowledgement; stays when it expires or is handed back (see `taken`)."""
@@ -118,6 +122,8 @@ class Case:
     devices: tuple[Calling, ...] = ()
     outcome: str | None = None
     note: str | None = None
+    reference: str | None = None
+    """Of the ambulance service that it was handed to."""
     closed_state: State | None = None
     closed_at: datetime | None = None
     closed_by: UUID | None = None
@@ -129,6 +135,8 @@ class Case:
     messages: list[Message] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     """What the home is to be told (`gateway.command.Phrase`)."""
+    last_resort_messages: list[str] = field(default_factory=list)
+    """Kinds of what the last-resort list is told."""
     saved_events: int = 0
     """How many of the events stand for changes that are in the database already (see `alerts.book.save`)."""
     family_events: int = 0
@@ -201,7 +209,7 @@ class Case:
             times.append(self.acknowledgement_expires_at)
         if self.watched and self.suspicion is not None:
             times.append(self.suspicion.still_until)
-        times.append(self.next_step_at)
+        times += [self.next_step_at, self.last_resort_at]
         return min((time for time in times if time is not None), default=self.raised_at)
 
     def log(
@@ -221,6 +229,10 @@ class Case:
         urgent = self.priority is not Priority.WORK_ORDER and kind_of(self.kind).closing is Closing.BY_PERSON
         if self.home_id is not None and urgent and phrase not in self.said:
             self.said.append(phrase)
+
+    def tell_last_resort(self, kind: str) -> None:
+        """Tell those on the last-resort list."""
+        self.last_resort_messages.append(kind)
 
     def knows(self, device_id: str | None) -> bool:
         """Has this device signalled before? (None: who knows.)"""

@@ -2,17 +2,21 @@
 
 from alerts import aliyun, channel_file
 from alerts.answers import Links
-from alerts.channel import Channel
+from alerts.channel import LAST_RESORT, Channel
+from alerts.channel.last_resort import LastResortChannel
 from alerts.channel.webhook import WebhookChannel
 from alerts.webhook import Webhook
 from carebed.settings import Settings
 
 
 def channels(settings: Settings) -> tuple[str, ...]:
-    """The live stream always; the webhook and the channels of people's contact methods where they are set up."""
+    """The live stream always; the webhook, the last-resort list and the channels of people's contact methods where they
+    are set up."""
     found = ["live"]
     if settings.webhook_url:
         found.append("webhook")
+    if settings.last_resort_file is not None:
+        found.append(LAST_RESORT)
     if settings.aliyun_file is not None:
         keys = aliyun.read_file(settings.aliyun_file)
         found += [name for name, there in (("sms", keys.sms), ("voice", keys.voice)) if there is not None]
@@ -26,6 +30,9 @@ def set_up(settings: Settings) -> list[Channel]:
     found: list[Channel] = []
     if settings.webhook_url and settings.webhook_secret:
         found.append(WebhookChannel(Webhook(settings.webhook_url, settings.webhook_secret.get_secret_value())))
+    if settings.last_resort_file is not None:
+        secret = settings.webhook_secret.get_secret_value() if settings.webhook_secret else None
+        found.append(LastResortChannel(settings.last_resort_file, secret))
     if settings.aliyun_file is not None:
         keys = aliyun.read_file(settings.aliyun_file)
         if keys.sms is not None:

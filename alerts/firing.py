@@ -113,9 +113,12 @@ async def advance(case: Case, now: datetime, on_call: OnCall, movement: Movement
     if case.watched and case.suspicion is not None and case.suspicion.still_until <= now:
         lifecycle.stayed_still(case, now, ENGINE)
     ladder.expire(case, now)
+    ladder.call_last_resort(case, now)
     for _ in case.policy.steps:
         if case.next_step_at is None or case.next_step_at > now:
-            return
+            break
         if case.suspected:
             FALLS.labels("paged").inc()
-        ladder.take_step(case, now, await on_call.answering(case.station_id, ladder.next_step(case).call, case.home_id))
+        called = await on_call.answering(case.station_id, ladder.next_step(case).call, case.home_id)
+        ladder.take_step(case, now, called)
+    ladder.call_last_resort(case, now)  # a round that ended just now, with nobody to call

@@ -1,14 +1,15 @@
 """The ladder: what happens to an alarm when its deadline falls due. Pure functions over a `Case`.
 
-The ladder never ends in silence: after its last step it starts again, and the alarm is marked exhausted, which the
-board shows in red until it is closed.
+The ladder never ends in silence: after its last step it starts again; the alarm is marked exhausted, which the board
+shows in red until it is closed, and the last-resort list is called once for each exhausted round in which nobody
+answers.
 """
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from alerts.case import ENGINE, Actor, Answer, Case
-from alerts.policy import Step
+from alerts.policy import DESKS, Step
 from alerts.response import ResponseState
 
 
@@ -58,7 +59,7 @@ def take_step(
         case.log("confirmed", now, actor)
     case.step += 1
     everybody = list(dict.fromkeys(one for some in people.values() for one in some))
-    responders = {one for target, some in people.items() if target != "desk" for one in some}
+    responders = {one for target, some in people.items() if target not in DESKS for one in some}
     called = [one for one in everybody if one not in case.answers or not case.answers[one].active]
     for staff_id in called:
         if staff_id in responders:
@@ -69,7 +70,7 @@ def take_step(
         case.log("no_one_on_call", now, actor, step=case.step, targets=empty)
     names = [str(one) for one in called]
     case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names)
-    _schedule(case, now, reached=bool(responders) or (set(people) == {"desk"} and bool(everybody)))
+    _schedule(case, now, reached=bool(responders) or (people.keys() <= DESKS and bool(everybody)))
 
 
 def _call(case: Case, now: datetime, staff_id: UUID) -> None:
@@ -82,9 +83,11 @@ def _call(case: Case, now: datetime, staff_id: UUID) -> None:
 
 def _schedule(case: Case, now: datetime, *, reached: bool) -> None:
     """When the ladder goes on by itself; not while somebody holds the alarm."""
-    round_is_over = case.step % len(case.policy.steps) == 0
-    if round_is_over:
+    rounds, rest = divmod(case.step, len(case.policy.steps))
+    round_is_over = rest == 0
+    if round_is_over and rounds > case.policy.repeat:
         case.exhausted = True
+        _arm_last_resort(case, now, reached=reached)
     if case.held:
         case.next_step_at = None
     elif round_is_over:
@@ -93,3 +96,23 @@ def _schedule(case: Case, now: datetime, *, reached: bool) -> None:
         case.next_step_at = now
     else:
         case.next_step_at = now + timedelta(seconds=next_step(case).delay_s)
+
+
+def _arm_last_resort(case: Case, now: datetime, *, reached: bool) -> None:
+    """The last-resort list is called when the last step has had its time; at once where it had nobody to call. One
+    that is armed already stays."""
+    wait_s = case.policy.last_resort_s
+    if case.held or wait_s is None:
+        return
+    at = now + timedelta(seconds=wait_s if reached else 0)
+    case.last_resort_at = at if case.last_resort_at is None else min(at, case.last_resort_at)
+
+
+def call_last_resort(case: Case, now: datetime) -> None:
+    """Call the last-resort list if that is due."""
+    if case.last_resort_at is None or case.last_resort_at > now or case.held or not case.open:
+        return
+    case.last_resort_at = None
+    case.last_resorts += 1
+    case.log("last_resort", now, ENGINE, round=case.step // len(case.policy.steps), times=case.last_resorts)
+    case.tell_last_resort("last_resort")

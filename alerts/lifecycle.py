@@ -14,9 +14,6 @@ from alerts.response import ResponseState
 from alerts.suspicion import Movement, Suspicion
 from gateway.command import Phrase
 
-#: A closed alarm may be reopened for this long; afterwards a new one is raised by hand.
-REOPEN = timedelta(hours=24)
-
 
 class Refused(Exception):
     """The state of the alarm does not allow this move; `str()` says why."""
@@ -54,7 +51,7 @@ def acknowledge(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dat
     case.suspected = False
     case.acknowledged_by, case.acknowledged_at = staff_id, now
     case.acknowledgement_expires_at = now + timedelta(seconds=case.policy.acknowledged_s)
-    case.next_step_at = None
+    case.next_step_at = case.last_resort_at = None
     case.log("acknowledged", now, actor, device_time=at)
     case.say(Phrase.HELP_IS_COMING)
 
@@ -72,9 +69,10 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     # Whoever was there before and comes again has not arrived this time; the log keeps the first time.
     answer.declined_at = answer.en_route_at = answer.arrived_at = answer.left_at = None
     answer.expires_at = now + timedelta(seconds=case.policy.accepted_s)
-    case.next_step_at = None
+    case.next_step_at = case.last_resort_at = None
     case.log("accepted", now, actor, device_time=at, responder=str(staff_id))
     case.tell("handled", [one for one in case.everybody() if one != staff_id])
+    _tell_last_resort(case, "handled")
 
 
 def decline(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
@@ -160,24 +158,41 @@ def hand_back(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datet
     return was_there
 
 
+def return_to_station(case: Case, now: datetime, actor: Actor, reason: str) -> bool:
+    """Whoever took charge at the desk is not there any more (`reason`: signed_off, board_silent): the alarm is the
+    station's again, and the ladder goes on unless a responder holds it. True when that is news."""
+    if not case.open or case.acknowledged_by is None:
+        return False
+    holder = case.acknowledged_by
+    _release(case)
+    case.log("returned", now, actor, by=str(holder), reason=reason)
+    _lost_answer(case, now)
+    return True
+
+
 def _release(case: Case) -> None:
     case.acknowledged_by = case.acknowledgement_expires_at = None
 
 
 def resolve(
     case: Case, now: datetime, staff_id: UUID, actor: Actor, outcome: Outcome, note: str | None,
-    at: datetime | None = None,
+    at: datetime | None = None, reference: str | None = None,
 ) -> None:  # fmt: skip
-    """Close with what was found; everybody who was called is told."""
+    """Close with what was found; everybody who was called is told. `reference`: of the ambulance service, which who
+    hands somebody to it must name."""
+    if outcome is Outcome.HANDED_TO_120 and not reference:
+        raise ValueError("a hand-over to 120 needs its reference")
     same = case.state is State.RESOLVED and case.closed_by == staff_id and case.outcome == outcome
-    if same and note in (None, case.note):
+    if same and note in (None, case.note) and reference in (None, case.reference):
         return
     _need_open(case)
     people = [one for one in case.everybody() if one != staff_id]
-    case.outcome, case.note, case.closed_by = outcome, note, staff_id
+    case.outcome, case.note, case.closed_by, case.reference = outcome, note, staff_id, reference
     _close(case, State.RESOLVED, now)
-    case.log("resolved", now, actor, device_time=at, outcome=str(outcome), note=note)
+    more = {} if reference is None else {"reference": reference}
+    case.log("resolved", now, actor, device_time=at, outcome=str(outcome), note=note, **more)
     case.tell("resolved", people)
+    _tell_last_resort(case, "resolved")
 
 
 def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None) -> bool:
@@ -195,6 +210,7 @@ def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None
     case.log("cancelled", now, actor, device_time=happened_at)
     case.say(Phrase.ALARM_CANCELLED)
     case.tell("cancelled", case.everybody())
+    _tell_last_resort(case, "cancelled")
     return True
 
 
@@ -212,6 +228,7 @@ def clear(case: Case, now: datetime, happened_at: datetime, why: Mapping[str, An
     _close(case, State.CANCELLED, now)
     case.log("cleared", now, ENGINE, device_time=happened_at, why=why)
     case.tell("cleared", case.everybody())
+    _tell_last_resort(case, "cleared")
     return True
 
 
@@ -260,9 +277,14 @@ def over(case: Case, now: datetime, actor: Actor, device_id: str, happened_at: d
     return True
 
 
+def _tell_last_resort(case: Case, kind: str) -> None:
+    if case.last_resorts:
+        case.tell_last_resort(kind)
+
+
 def _close(case: Case, state: State, now: datetime) -> None:
     case.closed_state, case.closed_at = state, now
-    case.next_step_at = case.acknowledgement_expires_at = None
+    case.next_step_at = case.acknowledgement_expires_at = case.last_resort_at = None
     for answer in case.answers.values():
         answer.expires_at = None
         if answer.state is ResponseState.ARRIVED:
@@ -270,18 +292,18 @@ def _close(case: Case, state: State, now: datetime) -> None:
 
 
 def reopen(case: Case, now: datetime, actor: Actor, note: str | None, at: datetime | None = None) -> None:
-    """Open a closed alarm again: the ladder starts anew, at once."""
+    """Open a closed alarm again, within the time that its policy allows: the ladder starts anew, at once."""
     if case.open:
         return
-    if case.closed_at is not None and now - case.closed_at > REOPEN:
-        raise Refused("The alarm was closed more than a day ago: raise a new one.")
-    case.closed_state = case.closed_at = case.closed_by = case.outcome = case.note = None
+    if case.closed_at is not None and now - case.closed_at > timedelta(seconds=case.policy.reopen_s):
+        raise Refused("The alarm was closed too long ago to be opened again: raise a new one.")
+    case.closed_state = case.closed_at = case.closed_by = case.outcome = case.note = case.reference = None
     _release(case)
     for answer in case.answers.values():
         if answer.active:
             answer.state = ResponseState.HANDED_BACK
     case.suspected = case.exhausted = False
-    case.step, case.next_step_at = 0, now
+    case.step, case.last_resorts, case.next_step_at = 0, 0, now
     case.log("reopened", now, actor, device_time=at, note=note)
 
 

@@ -80,7 +80,7 @@ class Hooks:
 @dataclass(frozen=True, slots=True)
 class MoveRequest:
     """One move. `staff_id`: who makes it; `responder_id`: for whom (None: himself); `at`: his device's time;
-    `step`: the ladder step he answers."""
+    `step`: the ladder step he answers; `reference`: of the ambulance service (a hand-over to 120)."""
 
     move: Move
     alarm_id: UUID
@@ -90,6 +90,7 @@ class MoveRequest:
     step: int | None = None
     outcome: Outcome | None = None
     note: str | None = None
+    reference: str | None = None
     channel: str = "api"
     leave_unticked: bool = False
     """Of a resolve: close an incident although homes are still out that nobody has asked after."""
@@ -107,7 +108,8 @@ class MoveResult:
 async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> MoveResult:
     """Make the move in the caller's transaction. A refusal is logged in it too, so the caller commits either way.
 
-    Raises `AlarmUnknown`; ValueError for a resolve without an outcome or a comment without a note.
+    Raises `AlarmUnknown`; ValueError for a resolve without an outcome, a hand-over to 120 without its reference, or a
+    comment without a note.
     """
     case = (await book.load(conn, [request.alarm_id])).get(request.alarm_id)
     if case is None:
@@ -124,6 +126,9 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
         if not await _desk_repeats_hand_back(conn, case, request):
             refused = str(refusal)
             case.log("move_refused", now, actor, device_time=request.at, move=str(request.move), reason=refused)
+    if stale and refused is None:
+        for event in case.events:
+            event.data["answered_step"] = request.step
     who = request.responder_id or request.staff_id
     if arrived:
         await hooks.on_arrival(
@@ -184,7 +189,7 @@ async def _apply(conn: AsyncConnection, case: Case, now: datetime, request: Move
             raise ValueError("a resolve needs an outcome")
         if case.kind == INCIDENT and case.open:
             await _see_to_members(conn, case, now, actor, leave=request.leave_unticked)
-        lifecycle.resolve(case, now, request.staff_id, actor, request.outcome, request.note, at)
+        lifecycle.resolve(case, now, request.staff_id, actor, request.outcome, request.note, at, request.reference)
     elif request.move is Move.REOPEN:
         if not case.open:
             await _take_key(conn, case)

@@ -1,45 +1,53 @@
 """Escalation policies: a ladder of steps in seconds, and how long each answer holds before the ladder goes on.
 
-Kept per station, or per branch of the area tree where a station has none of its own; the most specific one counts. An
-alarm keeps a snapshot of its policy, so a policy changed at night changes no alarm that is under way.
+Which one an alarm gets is `alerts.choosing`'s. It keeps a snapshot of it, so a policy changed at night changes no alarm
+that is under way; people are looked up when a step comes.
 """
 
-from collections.abc import Iterable
+import re
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
-from sqlalchemy import Column, Table, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, Column, SmallInteger, Table, Time, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.alarm import Priority
-from carebed.columns import label, recorded, refers, uuid_key
+from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
-from carebed.logs import get_logger
-
-log = get_logger()
 
 Seconds = Annotated[int, msgspec.Meta(ge=1, le=86_400)]
 
 
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whom to call, and how many seconds after the step before it (the first: after the raise).
+#: What a step can name: `rota:1`, `rota:2`, ... (who is on that tier of the station's rota now), `desk` (the operators)
+#: and `manager`, of the station or of a branch above it, `district` (the operators of the highest station above it),
+#: `assigned`, `neighbours`, `volunteers` and `family` of the home, and `person:ID`.
+TARGET = re.compile(
+    r"rota:[1-9]|desk|manager|district|assigned|neighbours|volunteers|family"
+    r"|person:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
 
-    Targets: `rota:1`, `rota:2`, ... (who is on that tier of the station's rota now), `desk` (the operators), `manager`.
-    """
+#: They answer by telephone and screen, and go to no door.
+DESKS = frozenset({"desk", "district"})
+
+
+class Step(msgspec.Struct, frozen=True):
+    """Whom to call (`TARGET`), and how many seconds after the step before it (the first: after the raise)."""
 
     delay_s: Annotated[int, msgspec.Meta(ge=0, le=86_400)]
     call: Annotated[tuple[str, ...], msgspec.Meta(min_length=1)]
 
 
-class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Policy(msgspec.Struct, frozen=True):
     """The ladder of one alarm. 97.5 % within 60 s and 99 % within 180 s (TSA code of practice) set the first steps."""
 
     name: str
     steps: Annotated[tuple[Step, ...], msgspec.Meta(min_length=1, max_length=20)]
-    #: After the last step the ladder starts again this many seconds later, and the alarm is marked exhausted.
+    #: After the last step the ladder starts again this many seconds later, for as long as nobody answers.
     loop_s: Seconds = 120
+    #: So many further rounds before the alarm counts as exhausted.
+    repeat: Annotated[int, msgspec.Meta(ge=0, le=20)] = 0
+    #: The last step of an exhausted round was taken and nobody has answered: the last-resort list is called, at once
+    #: where the step had nobody to call. None: never.
+    last_resort_s: Seconds | None = 60
     #: The desk took charge and nobody is on the way: the ladder goes on.
     acknowledged_s: Seconds = 120
     #: Accepted and not on the way.
@@ -48,6 +56,8 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     en_route_s: Seconds = 1_800
     #: On scene and not closed.
     on_scene_s: Seconds = 3_600
+    #: For so long a closed alarm can be opened again; afterwards a new one is raised by hand.
+    reopen_s: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
 
 
 #: Life-critical and urgent alarms, where nobody has set another.
@@ -69,6 +79,7 @@ WORK_ORDER_POLICY = Policy(
     accepted_s=28_800,
     en_route_s=28_800,
     on_scene_s=28_800,
+    last_resort_s=None,
 )
 
 #: Incidents: the desk and the managers know at once, and have to see to many homes.
@@ -77,6 +88,7 @@ INCIDENT_POLICY = Policy(
     steps=(Step(delay_s=0, call=("desk", "manager")),),
     loop_s=1_800,
     acknowledged_s=3_600,
+    last_resort_s=None,
 )
 
 #: Alarms about the platform itself: the desk and the managers know at once.
@@ -85,6 +97,7 @@ PLATFORM_POLICY = Policy(
     steps=(Step(delay_s=0, call=("desk", "manager")),),
     loop_s=900,
     acknowledged_s=3_600,
+    last_resort_s=300,
 )
 
 policy = Table(
@@ -93,12 +106,27 @@ policy = Table(
     uuid_key(),
     refers("station_id", "station.id", required=False),
     refers("area_code", "area.code", required=False),
+    refers("home_id", "home.id", required=False),
     label("kind", required=False),
+    Column("priority", SmallInteger, CheckConstraint("priority BETWEEN 0 AND 2", name="priority")),
+    Column("from_time", Time, comment="local time of the station's area; until to_time, over midnight if that is less"),
+    Column("to_time", Time),
     Column("ladder", JSONB, nullable=False),
     recorded(),
-    UniqueConstraint("station_id", "area_code", "kind", postgresql_nulls_not_distinct=True),
-    comment="escalation policies; kind null: every kind that has none of its own",
-)
+    refers("set_by", "staff.id", required=False),
+    instant("set_at"),
+    UniqueConstraint(
+        "home_id", "station_id", "area_code", "kind", "priority", "from_time", "to_time",
+        name="uq_policy_match", postgresql_nulls_not_distinct=True,
+    ),
+    CheckConstraint("num_nonnulls(home_id, station_id, area_code) <= 1", name="one_place"),
+    CheckConstraint(
+        "num_nonnulls(from_time, to_time) <> 1 AND from_time IS DISTINCT FROM to_time"
+        " OR from_time IS NULL AND to_time IS NULL",
+        name="span",
+    ),
+    comment="escalation policies; null: whatever has none that is more specific",
+)  # fmt: skip
 
 
 def policy_json(ladder: Policy) -> str:
@@ -109,44 +137,3 @@ def policy_json(ladder: Policy) -> str:
 def policy_from(value: object) -> Policy:
     """Read a snapshot or a policy row; raises msgspec.ValidationError for anything that is no ladder."""
     return msgspec.convert(value, Policy)
-
-
-#: (station, kind or None for every kind) -> its most specific ladder.
-Ladders = dict[tuple[UUID, str | None], Policy]
-
-# Every ladder that might apply to these stations: their own, their branch's, everybody's.
-_POLICIES = text("""
-    SELECT station.id AS for_station, policy.kind, policy.ladder
-    FROM station JOIN policy ON (policy.station_id IS NULL OR policy.station_id = station.id)
-        AND (policy.area_code IS NULL OR station.area_code ^@ area_prefix(policy.area_code))
-    WHERE station.id = ANY(:stations)
-    ORDER BY (policy.station_id IS NOT NULL), coalesce(length(area_prefix(policy.area_code)), 0),
-        (policy.kind IS NOT NULL)
-""")
-
-
-async def read_ladders(conn: AsyncConnection, stations: Iterable[UUID]) -> Ladders:
-    """The ladders set for these stations or their branches; later rows are more specific and win."""
-    wanted = sorted(set(stations))
-    ladders: Ladders = {}
-    if not wanted:
-        return ladders
-    for station, kind, ladder in await conn.execute(_POLICIES, {"stations": wanted}):
-        try:
-            ladders[station, kind] = policy_from(ladder)
-        except msgspec.ValidationError as error:
-            # No call for help may fail because somebody wrote a ladder that is none: the next best one counts.
-            log.error("policy_unreadable", station=str(station), kind=kind, error=str(error))
-    return ladders
-
-
-def ladder_for(ladders: Ladders, station_id: UUID, kind: str, priority: Priority) -> Policy:
-    """The ladder of a new alarm. Alarms about the platform, incidents and work orders follow only one that names
-    their kind."""
-    if kind in ("lag", "audit"):
-        return ladders.get((station_id, kind), PLATFORM_POLICY)
-    if kind == "outage":
-        return ladders.get((station_id, kind), INCIDENT_POLICY)
-    if priority is Priority.WORK_ORDER:
-        return ladders.get((station_id, kind), WORK_ORDER_POLICY)
-    return ladders.get((station_id, kind)) or ladders.get((station_id, None)) or DEFAULT_POLICY

@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts import book, people
 from alerts.alarm import PRIORITY_RANK, Priority, kind_of
 from alerts.case import ENGINE, Actor, Case
+from alerts.choosing import Rules, Spot, read_rules
 from alerts.incident import GATHERING, OpenIncident, incident_of, join_incident, open_incidents
 from alerts.lifecycle import fell_again, repeat
-from alerts.policy import Ladders, ladder_for, policy_json, read_ladders
+from alerts.policy import policy_json
 from alerts.suspicion import Suspicion
 from alerts.urgency import Urgency, press, recent_presses
 from carebed.ids import new_id
@@ -187,12 +188,12 @@ async def _open_missing(
             first.setdefault(signal.merge_key, signal)
     if not first:
         return {}
-    ladders = await read_ladders(conn, {signal.place.station_id for signal in first.values()})
+    rules = await read_rules(conn, {_spot(signal.place) for signal in first.values()})
     gathering = [signal.place for signal in first.values() if signal.gathers]
     stations, homes = {place.station_id for place in gathering}, {place.home_id for place in gathering}
     incidents = await open_incidents(conn, stations, homes) if gathering else []
     # By key, so that two who raise the same ones at once wait for each other in one order.
-    new = [(open_case(signal, now, ladders, incidents), signal) for _, signal in sorted(first.items())]
+    new = [(open_case(signal, now, rules, incidents), signal) for _, signal in sorted(first.items())]
     inserted = await _insert(conn, new)
     return {signal.merge_key: case for case, signal in new} if len(inserted) == len(new) else None
 
@@ -236,7 +237,11 @@ def join(case: Case, now: datetime, signal: Raise, desk: list[UUID]) -> None:
         press(case, now, signal.actor, signal.presses, signal.urgency)
 
 
-def open_case(signal: Raise, now: datetime, ladders: Ladders, incidents: Sequence[OpenIncident] = ()) -> Case:
+def _spot(place: Place) -> Spot:
+    return Spot(place.station_id, place.area_code, place.home_id)
+
+
+def open_case(signal: Raise, now: datetime, rules: Rules, incidents: Sequence[OpenIncident] = ()) -> Case:
     """The alarm that this signal opens. `incidents`: those that are open, for one that gathers."""
     priority = signal.priority or kind_of(signal.kind).priority
     case = Case(
@@ -248,7 +253,7 @@ def open_case(signal: Raise, now: datetime, ladders: Ladders, incidents: Sequenc
         home_id=signal.place.home_id,
         resident_id=signal.place.resident_id,
         raised_at=now,
-        policy=ladder_for(ladders, signal.place.station_id, signal.kind, priority),
+        policy=rules.choose(_spot(signal.place), signal.kind, priority, now).policy,
         suspected=signal.suspicion is not None,
         suspicion=signal.suspicion,
         presses=(now,) * signal.presses,

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import Priority, State
 from alerts.case import Case, Event, Message
-from alerts.channel import PER_MESSAGE
+from alerts.channel import LAST_RESORT, NAMELESS, PER_MESSAGE
 from alerts.contact_method import Way, ways_to
 from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
@@ -104,8 +104,8 @@ async def write(conn: AsyncConnection, now: datetime, changed: Iterable[Case], c
 
     `channels`: those of this installation (`alerts.channels`).
     """
-    routes = [one for one in channels if one not in PER_MESSAGE]
-    telling = [case for case in changed if case.messages or routes]
+    routes = [one for one in channels if one not in PER_MESSAGE | {LAST_RESORT}]
+    telling = [case for case in changed if case.messages or case.last_resort_messages or routes]
     besides = {case.id: await _withdraw_answered(conn, case) for case in telling} if routes else {}
     people = {message.staff_id for case in telling for message in (*case.messages, *besides.get(case.id, ()))}
     ways = await ways_to(conn, people, routes, now) if routes and people else {}
@@ -114,22 +114,28 @@ async def write(conn: AsyncConnection, now: datetime, changed: Iterable[Case], c
     for case in telling:
         for message in case.messages:
             rows += [_row(case, message, now, one) for one in channels if one in PER_MESSAGE]
+        rows += [
+            _row(case, kind, now, one) for kind in case.last_resort_messages for one in channels if one in NAMELESS
+        ]
         messages = [one for one in (*case.messages, *besides.get(case.id, ())) if one.staff_id in ways]
         if messages:
             rows += await _OfCase(conn, case, now, messages, ways, codes).rows()
-        case.told = case.told or bool(case.messages) or bool(messages)
+        case.told = case.told or bool(case.messages or messages or case.last_resort_messages)
         case.messages.clear()
+        case.last_resort_messages.clear()
     if rows:
         await conn.execute(_SAVE, rows)
 
 
 def _row(
-    case: Case, message: Message, now: datetime, channel: str, *, way: UUID | None = None,
+    case: Case, message: Message | str, now: datetime, channel: str, *, way: UUID | None = None,
     due_at: datetime | None = None, code: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
+    """`message`: to a person, or the kind of one to nobody by name."""
+    kind, staff_id = (message.kind, message.staff_id) if isinstance(message, Message) else (message, None)
     return {
-        "id": new_id(), "alarm_id": case.id, "channel": channel, "staff_id": message.staff_id,
-        "contact_method_id": way, "kind": message.kind, "step": message.step,
+        "id": new_id(), "alarm_id": case.id, "channel": channel, "staff_id": staff_id,
+        "contact_method_id": way, "kind": kind, "step": case.step,
         "life_critical": case.priority is Priority.LIFE_CRITICAL,
         "may_wait": way is not None and case.priority is Priority.WORK_ORDER,
         "created_at": now, "due_at": due_at or now, "answer_code": code,

@@ -94,10 +94,11 @@ _ALARM = f"""
                 'area', a.area_code, 'area_name', area.name, 'time_zone', area.time_zone, 'station', desk.name),
             'resident_name', resident.name, 'device', a.device_id,
             'deadline_at', {utc("due_at")}, 'step', a.step, 'exhausted', a.exhausted,
+            'last_resort_at', {utc("a.last_resort_at")}, 'last_resorts', a.last_resorts,
             'responses', coalesce(answers.list, '[]'), 'repeats', a.repeats,
             'last_repeat_at', {utc("a.last_repeat_at")}, 'urged_at', {utc("a.urged_at")}, 'devices', a.devices,
             'suspicion', CASE WHEN a.state = 'suspected' THEN a.suspicion END, 'why', a.why,
-            'outcome', a.outcome, 'note', a.note,
+            'outcome', a.outcome, 'note', a.note, 'reference', a.reference,
             'closed_at', {utc("a.closed_at")}, 'incident', a.incident_id, 'server_time', clock.now
         )::text AS body
     FROM page a

@@ -46,6 +46,11 @@ _SAY: dict[str, tuple[str, str, str, str]] = {
         "{kind}：请前往", "{place}：{kind}，请您响应。编号 {number}。",
         "{kind}: please go", "{place}: {kind}. Please answer. No. {number}.",
     ),
+    "last_resort": (
+        "{kind}：无人响应", "{place}：{kind}。已呼叫所有人，无人响应。请立即电话联系并派人前往。编号 {number}。",
+        "{kind}: nobody answers",
+        "{place}: {kind}. Everybody was called and nobody has answered. Telephone and send somebody now. No. {number}.",
+    ),
     "repeated": (
         "{kind}：再次呼叫", "{place}：{kind}，再次呼叫。编号 {number}。",
         "{kind}: again", "{place}: {kind}, called again. No. {number}.",

@@ -80,6 +80,10 @@ class Resolution(ResponderMove):
     leave_unticked: Annotated[
         bool, Field(strict=True, description="of an incident: close it although homes are out that nobody asked after")
     ] = False
+    reference: Annotated[
+        Note | None,
+        Field(min_length=1, max_length=200, description="of the ambulance service; `handed_to_120` needs it"),
+    ] = None
 
     model_config = ConfigDict(
         extra="forbid",

@@ -27,6 +27,8 @@ ALARM: dict[str, Any] = {
     "deadline_at": "2026-11-22T04:30:42.801Z",
     "step": 1,
     "exhausted": False,
+    "last_resort_at": None,
+    "last_resorts": 0,
     "responses": [
         {
             "staff": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
@@ -47,6 +49,7 @@ ALARM: dict[str, Any] = {
     "why": {"code": "pressed", "text": {"en": "Emergency button pressed", "zh": "按下了紧急呼叫按钮"}},
     "outcome": None,
     "note": None,
+    "reference": None,
     "closed_at": None,
     "incident": None,
     "server_time": "2026-11-22T04:00:43.020Z",

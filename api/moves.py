@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
+from alerts.alarm import Outcome
 from alerts.moves import Hooks, Move, MoveRequest, perform
 from api import body, example, shapes
 from api.alarms import AlarmId, the_alarm
@@ -63,6 +64,7 @@ async def _make(
         outcome=content.outcome if isinstance(content, body.Resolution) else None,
         leave_unticked=isinstance(content, body.Resolution) and content.leave_unticked,
         note=content.note,
+        reference=content.reference if isinstance(content, body.Resolution) else None,
     )
     digest = digest_of("POST", f"/alarms/{alarm_id}/{move}", content)
     return await once(call.conn, call.principal.id, key, digest, lambda: _perform(call.conn, request, hooks))
@@ -162,6 +164,9 @@ async def hand_back(
 async def resolve(
     call: Caller, parts: PartsOf, alarm_id: AlarmId, content: body.Resolution, key: Key = None
 ) -> Response:
+    if content.outcome is Outcome.HANDED_TO_120 and not (content.reference or "").strip():
+        detail = "must be given for handed_to_120: the number under which the ambulance service has it"
+        raise Problem(422, "invalid", f"/reference: {detail}.", errors=[{"pointer": "/reference", "detail": detail}])
     return await _make(Move.RESOLVE, alarm_id, call, parts.hooks, key, content)
 
 

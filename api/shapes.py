@@ -119,6 +119,8 @@ class Alarm(_Shape):
     deadline_at: datetime | None = Field(description="when something happens next; set while the alarm is open")
     step: int = Field(description="ladder step reached; 0: nobody has been paged yet")
     exhausted: bool = Field(description="the ladder went through all its steps")
+    last_resort_at: datetime | None = Field(description="when the last-resort list is called, unless somebody answers")
+    last_resorts: int = Field(description="how often the last-resort list was called")
     responses: list[Response]
     repeats: int
     last_repeat_at: datetime | None
@@ -128,6 +130,7 @@ class Alarm(_Shape):
     why: Why
     outcome: Outcome | None
     note: str | None
+    reference: str | None = Field(description="of the ambulance service (`handed_to_120`)")
     closed_at: datetime | None
     incident: UUID | None = Field(
         description="the alarm of the incident that it is part of: whom that pages, this does not"

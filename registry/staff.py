@@ -3,7 +3,7 @@
 Passwords as argon2 hashes; tokens only as SHA-256 of what the client holds.
 """
 
-from sqlalchemy import Boolean, CheckConstraint, Column, LargeBinary, Table, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, DateTime, LargeBinary, Table, Text, text
 
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
@@ -53,5 +53,12 @@ staff_session = Table(
     Column("refresh_hash", LargeBinary, nullable=False, unique=True),
     instant("access_expires_at", required=True),
     instant("refresh_expires_at", required=True),
+    Column(
+        "seen_at",
+        DateTime(timezone=True),
+        nullable=False,
+        server_default=text("clock_timestamp()"),
+        comment="last request or open live stream, to within some seconds; real time",
+    ),
     comment="expiry in real time: a shifted demo clock signs nobody out",
 )

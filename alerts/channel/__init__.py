@@ -18,6 +18,12 @@ SEND_S = 10.0
 #: whoever is signed in, and the webhook.
 PER_MESSAGE = frozenset({"live", "webhook"})
 
+#: The addresses that are called when nobody has answered a ladder.
+LAST_RESORT = "last_resort"
+
+#: Channels of messages that are for nobody by name.
+NAMELESS = frozenset({"webhook", LAST_RESORT})
+
 
 class Outgoing(msgspec.Struct, frozen=True):
     """One message, ready to be handed over.

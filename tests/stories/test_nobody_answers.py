@@ -20,7 +20,7 @@ async def test_at_its_end_the_ladder_goes_round_until_somebody_closes(story: Sto
         await story.expect(exhausted=exhausted)
         await story.expect_call("wu", within=61)
         await story.expect_call("manager", within=61)
-        await story.expect(state="raised", exhausted=True, due_in=120)
+        await story.expect(state="raised", exhausted=True, due_in=60)
     await story.expect(step=9)
     await story.does("manager", Move.ACCEPT)
     await story.expect_told("handled", "lin", "wu")

@@ -1,11 +1,13 @@
 """Ladders that lead nowhere, and what keeps them from ending in silence."""
 
 from datetime import timedelta
+from uuid import UUID
 
-from station_world import StationWorld
+from station_world import AREA, StationWorld
 
 from alerts.moves import Move
 from alerts.policy import Policy, Step
+from carebed.ids import new_id
 
 
 async def test_where_nobody_is_on_call_the_next_step_comes_at_once_and_the_log_says_so(world: StationWorld) -> None:
@@ -25,6 +27,7 @@ async def test_a_ladder_without_a_soul_is_exhausted_and_goes_round_and_is_never_
     alarm = await world.alarm()
     row = await world.read(alarm)
     assert (row.step, row.exhausted, row.state, row.owner) == (3, True, "raised", None)
+    assert row.last_resorts == 1, "nobody to wait for: the last resort at once"
     assert 119 < row.due_in_s <= 120
     assert (await world.log(alarm)).count("no_one_on_call") == 3
     await world.tick()
@@ -126,3 +129,82 @@ async def test_everybody_who_is_called_has_an_outbox_row_on_every_channel(world:
     await world.after(3_600)
     (row,) = await world.rows("SELECT max(next_attempt_at) <= clock_timestamp() AS real FROM notification")
     assert row.real
+
+
+async def test_a_ladder_that_nobody_answers_calls_the_last_resort_once_a_round_and_tells_it_the_end(
+    world: StationWorld,
+) -> None:
+    world.channels = ("live", "webhook", "last_resort")
+    world.engine = world.another_engine()
+    alarm = await world.alarm()
+    for _ in range(2):
+        await world.after(61)
+    assert (await world.read(alarm)).exhausted is True
+    assert await _last_resort(world, alarm) == []
+    await world.after(61)
+    row = await world.read(alarm)
+    assert (row.last_resorts, row.last_resort_at, row.step) == (1, None, 3)
+    assert await _last_resort(world, alarm) == ["last_resort", "webhook last_resort"]
+    for _ in range(4):
+        await world.after(61)
+    assert (await world.read(alarm)).last_resorts == 2, "once a round"
+    await world.move("manager", Move.ACCEPT, alarm)
+    assert (await world.read(alarm)).last_resort_at is None
+    await world.move("manager", Move.RESOLVE, alarm)
+    kinds = [one for one in await _last_resort(world, alarm) if not one.startswith("webhook")]
+    assert kinds == ["last_resort", "last_resort", "handled", "resolved"]
+    assert (await world.log(alarm)).count("last_resort") == 2
+
+
+async def test_whoever_takes_it_before_keeps_the_last_resort_away(world: StationWorld) -> None:
+    world.channels = ("last_resort",)
+    alarm = await world.alarm()
+    for _ in range(2):
+        await world.after(61)
+    await world.move("desk", Move.ACKNOWLEDGE, alarm)
+    await world.after(119)
+    assert (await world.read(alarm)).last_resorts == 0
+    # The desk forgets it: the ladder goes round once more, and then nobody has answered.
+    for _ in range(4):
+        await world.after(61)
+    assert (await world.read(alarm)).last_resorts == 1
+
+
+async def test_rounds_are_repeated_before_an_alarm_counts_as_exhausted(world: StationWorld) -> None:
+    steps = (Step(delay_s=0, call=("rota:1",)), Step(delay_s=10, call=("desk",)))
+    await world.policy(Policy(name="twice", steps=steps, loop_s=30, repeat=1, last_resort_s=20))
+    alarm = await world.alarm()
+    seen = []
+    for seconds in (11, 31, 11, 21):
+        await world.after(seconds)
+        row = await world.read(alarm)
+        seen.append((row.step, row.exhausted, row.last_resorts))
+    assert seen == [(2, False, 0), (3, False, 0), (4, True, 0), (4, True, 1)]
+
+
+async def test_neighbours_who_are_called_are_told_that_it_is_handled(world: StationWorld) -> None:
+    neighbour = new_id()
+    world.people["neighbour"] = neighbour
+    await world.do(
+        "INSERT INTO staff (id, name, role, area_code) VALUES (:id, 'N', 'neighbour', :area)", id=neighbour, area=AREA
+    )
+    await world.do(
+        "INSERT INTO care_circle (id, home_id, staff_id, relation) VALUES (:id, :home, :staff, 'neighbour')",
+        id=new_id(), home=world.home, staff=neighbour,
+    )  # fmt: skip
+    await world.policy(Policy(name="neighbours too", steps=(Step(delay_s=0, call=("neighbours", "rota:1")),)))
+    alarm = await world.alarm()
+    assert await world.answer(alarm, "neighbour") == "called"
+    await world.move("lin", Move.ACCEPT, alarm)
+    await world.move("lin", Move.RESOLVE, alarm)
+    rows = await world.rows("SELECT kind FROM notification WHERE staff_id = :id ORDER BY id", id=neighbour)
+    assert [row.kind for row in rows] == ["called", "handled", "resolved"]
+
+
+async def _last_resort(world: StationWorld, alarm: UUID) -> list[str]:
+    """Kinds of the messages to nobody by name; those of the webhook say so."""
+    rows = await world.rows(
+        "SELECT kind, channel FROM notification WHERE alarm_id = :id AND staff_id IS NULL ORDER BY channel, id",
+        id=alarm,
+    )
+    return [row.kind if row.channel == "last_resort" else f"{row.channel} {row.kind}" for row in rows]

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from alerts import lifecycle
 from alerts.alarm import Outcome, State
 from alerts.case import Calling, Case
+from alerts.choosing import Rules
 from alerts.firing import OnCall, advance
 from alerts.raising import Place, Raise, join, open_case
 from alerts.suspicion import Suspicion
@@ -79,7 +80,7 @@ class Calls(RuleBasedStateMachine):
     def call(self, signal: Raise) -> None:
         case = self.cases.get(signal.kind)
         if case is None or not case.open:
-            self.cases[signal.kind] = open_case(signal, self.now, {})
+            self.cases[signal.kind] = open_case(signal, self.now, Rules())
             return
         due_at = case.next_step_at
         join(case, self.now, signal, [DESK])

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from cases import BY_HAND, DESK, FIRST, ON_CALL, SECOND, START, STRANGER, THIRD, WEARER, raised
+import cases
+from cases import BY_HAND, DESK, FIRST, SECOND, START, STRANGER, THIRD, WEARER, raised
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -15,9 +16,10 @@ from alerts import ladder, lifecycle
 from alerts.alarm import Outcome, State
 from alerts.case import Case
 from alerts.lifecycle import Refused
-from alerts.policy import Policy, Step
+from alerts.policy import DESKS, Policy, Step
 from alerts.response import ResponseState
 
+ON_CALL = cases.ON_CALL | {"district": [DESK], "neighbours": [STRANGER, FIRST], "family": [THIRD]}
 PEOPLE = (FIRST, SECOND, THIRD, STRANGER, DESK)
 MOVES: tuple[Callable[..., Any], ...] = (
     lifecycle.accept, lifecycle.decline, lifecycle.en_route, lifecycle.arrive, lifecycle.leave, lifecycle.hand_back,
@@ -32,6 +34,8 @@ policies = st.builds(
         st.builds(Step, delay_s=st.sampled_from([0, 1, 60]), call=targets), min_size=1, max_size=4
     ).map(tuple),
     loop_s=st.sampled_from([1, 120]),
+    repeat=st.sampled_from([0, 2]),
+    last_resort_s=st.sampled_from([None, 1, 60, 300]),
     acknowledged_s=st.sampled_from([1, 90]),
     accepted_s=st.sampled_from([1, 90]),
     en_route_s=st.sampled_from([1, 600]),
@@ -66,12 +70,18 @@ class Night(RuleBasedStateMachine):
         due_at = self.case.due_at
         if due_at is None or due_at > self.now:
             return
+        resorts = self.case.last_resorts
+        self.case.last_resort_messages.clear()
         ladder.expire(self.case, self.now)
         before = self.case.step
+        ladder.call_last_resort(self.case, self.now)
         for _ in self.case.policy.steps:
             if self.case.next_step_at is None or self.case.next_step_at > self.now:
                 break
             self.step(lambda people: ladder.take_step(self.case, self.now, people))
+        ladder.call_last_resort(self.case, self.now)
+        assert len(self.case.last_resort_messages) == self.case.last_resorts - resorts
+        self.case.last_resort_messages.clear()
         assert self.case.due_at is not None
         assert self.case.due_at > self.now, "a fired deadline must be armed for later, or it fires for ever"
         assert self.case.step - before <= len(self.case.policy.steps)
@@ -89,7 +99,7 @@ class Night(RuleBasedStateMachine):
         assert set(told) == {one for target in wanted for one in self.on_call[target]} - answering
         for target in wanted:
             for one in self.on_call[target]:
-                assert target == "desk" or one in case.answers
+                assert target in DESKS or one in case.answers
 
     @rule(who=st.sampled_from(PEOPLE), move=st.sampled_from(MOVES))
     def somebody_moves(self, who: UUID, move: Callable[..., Any]) -> None:
@@ -133,7 +143,7 @@ class Night(RuleBasedStateMachine):
     @rule(outcome=st.sampled_from(Outcome))
     def resolve(self, outcome: Outcome) -> None:
         if self.case.open:
-            lifecycle.resolve(self.case, self.now, DESK, BY_HAND, outcome, "note")
+            lifecycle.resolve(self.case, self.now, DESK, BY_HAND, outcome, "note", reference="120-7")
 
     @rule()
     def reopen(self) -> None:
@@ -160,8 +170,19 @@ class Night(RuleBasedStateMachine):
         assert case.due_at is not None
         # Not by the safety net of `due_at`: something is really armed.
         assert case.held or case.next_step_at is not None
+        assert not (case.held and case.last_resort_at), "somebody has it: no last resort"
+        self.a_ladder_ends_in_a_person_or_the_last_resort()
         assert case.outcome is None
         assert case.closed_at is None
+
+    def a_ladder_ends_in_a_person_or_the_last_resort(self) -> None:
+        """After the last step of an exhausted round, with nobody holding it, the last resort is armed or was called."""
+        case = self.case
+        rounds, rest = divmod(case.step, len(case.policy.steps))
+        if rest or rounds <= case.policy.repeat or case.held or case.policy.last_resort_s is None:
+            return
+        assert case.exhausted
+        assert case.last_resort_at is not None or case.last_resorts or case.taken
 
     @invariant()
     def state_and_owner_follow_from_the_answers(self) -> None:

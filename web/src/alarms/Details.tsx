@@ -68,6 +68,7 @@ function Facts({ board, alarm }: { board: Board; alarm: Alarm }) {
         alarm.device && <Fact name={words.card.device}>{alarm.device}</Fact>
       )}
       {alarm.outcome && <Fact name={words.card.outcome}>{words.outcomes[alarm.outcome]}</Fact>}
+      {alarm.reference && <Fact name={words.resolve.reference}>{alarm.reference}</Fact>}
       {alarm.note && <Fact name={words.resolve.note}>{alarm.note}</Fact>}
     </dl>
   );

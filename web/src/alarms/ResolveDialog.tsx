@@ -7,7 +7,7 @@ import type { MoveBody } from "./attempt";
 interface ResolveDialogProps {
   alarm: Alarm;
   onClose: () => void;
-  onResolve: (extra: Pick<MoveBody, "outcome" | "note">) => void;
+  onResolve: (extra: Pick<MoveBody, "outcome" | "note" | "reference">) => void;
 }
 
 /** Closing needs a word on what was found: by digit, arrows or mouse; then a note; Enter resolves. */
@@ -15,6 +15,8 @@ export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps)
   const words = useWords();
   const [outcome, setOutcome] = useState<Outcome>(OUTCOMES[0]);
   const [note, setNote] = useState("");
+  const [reference, setReference] = useState("");
+  const toAmbulance = outcome === "handed_to_120";
 
   const digit = (event: KeyboardEvent): void => {
     const chosen = event.target instanceof HTMLTextAreaElement ? undefined : OUTCOMES[Number(event.key) - 1];
@@ -27,7 +29,13 @@ export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps)
       onClose={onClose}
       submit={{
         label: words.resolve.submit,
-        onSubmit: () => onResolve({ outcome, ...(note.trim() ? { note: note.trim() } : {}) }),
+        busy: toAmbulance && !reference.trim(),
+        onSubmit: () =>
+          onResolve({
+            outcome,
+            ...(note.trim() ? { note: note.trim() } : {}),
+            ...(toAmbulance ? { reference: reference.trim() } : {}),
+          }),
       }}
     >
       <p className="dim">
@@ -50,6 +58,18 @@ export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps)
           </label>
         ))}
       </fieldset>
+      {toAmbulance && (
+        <label className="field">
+          {words.resolve.reference}
+          <input
+            maxLength={200}
+            required
+            value={reference}
+            placeholder={words.resolve.referencePlaceholder}
+            onChange={(event) => setReference(event.target.value)}
+          />
+        </label>
+      )}
       <label className="field">
         {words.resolve.note}
         <textarea

@@ -19,6 +19,9 @@ export interface Alarm {
   step: number;
   /** The ladder went through all its steps and nobody answered. */
   exhausted: boolean;
+  /** When the last-resort list is called, unless somebody answers; and how often it was. */
+  last_resort_at: string | null;
+  last_resorts: number;
   responses: Response[];
   repeats: number;
   last_repeat_at: string | null;
@@ -31,6 +34,8 @@ export interface Alarm {
   why: Why;
   outcome: Outcome | null;
   note: string | null;
+  /** Of the ambulance service that it was handed to. */
+  reference: string | null;
   closed_at: string | null;
   /** The alarm of the incident that it is part of. */
   incident: string | null;

@@ -9,6 +9,7 @@ export interface MoveBody {
   note?: string;
   responder?: string;
   outcome?: Outcome;
+  reference?: string;
 }
 
 /** One click: its key and body stay the same however often it has to be sent. */

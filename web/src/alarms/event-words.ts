@@ -31,7 +31,8 @@ export function eventDetail(event: AlarmEvent, alarm: Alarm, words: Dictionary):
     text(data["finding"], (finding) => words.events.findings[finding] ?? finding),
     text(data["news"], (news) => words.events.phrases[news] ?? news),
     text(data["device"]),
-    text(data["reason"]),
+    text(data["reference"]),
+    text(data["reason"], (reason) => words.events.reasons[reason] ?? reason),
     text(data["note"]),
   ];
   return parts.filter((part) => part !== null).join(" · ");

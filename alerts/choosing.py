@@ -1,0 +1,170 @@
+"""Which policy a new alarm gets: the most specific of those that match it.
+
+In this order, the first difference decides:
+
+1. where: the home's own, its station's, the nearest area's above it (an alarm without a home: above its station), none;
+2. what: one that names the alarm's kind;
+3. one that names its priority;
+4. when: one with a time of day, of several the shortest; of two as short the one that begins later in the day.
+
+Times of day are local times of the station's area. Every moment has exactly one local time, so a night on which the
+clock changes has a policy at every moment: a span in the hour that is left out does not come, one in the hour that is
+there twice comes twice.
+
+Work orders, incidents and alarms about the platform follow only a policy that names their kind or priority: what a
+station sets for calls for help is not meant for a battery.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import msgspec
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts.alarm import PRIORITY_RANK, Priority
+from alerts.policy import (
+    DEFAULT_POLICY,
+    INCIDENT_POLICY,
+    PLATFORM_POLICY,
+    WORK_ORDER_POLICY,
+    Policy,
+    policy_from,
+)
+from carebed.logs import get_logger
+from registry.area import scope_of
+
+log = get_logger()
+
+#: Kinds of alarm about the platform itself.
+PLATFORM = frozenset({"lag", "audit"})
+
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where an alarm belongs, as far as policies are concerned."""
+
+    station_id: UUID
+    area_code: str
+    home_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A policy and what it is for; None: everything. `id` None: the one that holds where nothing is set."""
+
+    policy: Policy
+    id: UUID | None = None
+    home_id: UUID | None = None
+    station_id: UUID | None = None
+    area_code: str | None = None
+    kind: str | None = None
+    priority: int | None = None
+    from_time: time | None = None
+    to_time: time | None = None
+
+    @property
+    def span_s(self) -> int:
+        """How long its time of day lasts; a day without one."""
+        if self.from_time is None or self.to_time is None:
+            return _DAY_S
+        return (_seconds(self.to_time) - _seconds(self.from_time)) % _DAY_S
+
+    def matches(self, spot: Spot, kind: str, priority: Priority, local: time) -> bool:
+        """Is it for this alarm, at this time of day?"""
+        if self.kind not in (None, kind) or self.priority not in (None, PRIORITY_RANK[priority]):
+            return False
+        if self.home_id not in (None, spot.home_id) or self.station_id not in (None, spot.station_id):
+            return False
+        if self.area_code is not None and not spot.area_code.startswith(scope_of(self.area_code)):
+            return False
+        return self.from_time is None or (_seconds(local) - _seconds(self.from_time)) % _DAY_S < self.span_s
+
+    @property
+    def rank(self) -> tuple[object, ...]:
+        """The greatest of those that match counts."""
+        where = 3 if self.home_id else 2 if self.station_id else 1 if self.area_code else 0
+        depth = len(scope_of(self.area_code)) if self.area_code else 0
+        began = _seconds(self.from_time) if self.from_time is not None else -1
+        return where, depth, self.kind is not None, self.priority is not None, -self.span_s, began, str(self.id)
+
+
+def _seconds(at: time) -> int:
+    return at.hour * 3_600 + at.minute * 60 + at.second
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is set, as far as it can apply to some alarms, and the zones of their stations."""
+
+    rules: Sequence[Rule] = ()
+    zones: Mapping[UUID, ZoneInfo] = field(default_factory=dict)
+
+    def choose(self, spot: Spot, kind: str, priority: Priority, now: datetime) -> Rule:
+        """The rule of an alarm that is raised now."""
+        zone = self.zones.get(spot.station_id)
+        local = now.astimezone(zone).time() if zone is not None else None
+        found = [
+            rule for rule in self.rules
+            if (rule.from_time is None or local is not None)
+            and rule.matches(spot, kind, priority, local or time())
+            and (not _apart(kind, priority) or rule.kind is not None or rule.priority is not None)
+        ]  # fmt: skip
+        return max(found, key=lambda rule: rule.rank) if found else Rule(_default(kind, priority))
+
+
+def _apart(kind: str, priority: Priority) -> bool:
+    """Does only a policy that names it apply?"""
+    return kind in PLATFORM or kind == "outage" or priority is Priority.WORK_ORDER
+
+
+def _default(kind: str, priority: Priority) -> Policy:
+    if kind in PLATFORM:
+        return PLATFORM_POLICY
+    if kind == "outage":
+        return INCIDENT_POLICY
+    return WORK_ORDER_POLICY if priority is Priority.WORK_ORDER else DEFAULT_POLICY
+
+
+# Everything that might apply to alarms of these stations and homes.
+_RULES = text("""
+    SELECT id, home_id, station_id, area_code, kind, priority, from_time, to_time, ladder FROM policy
+    WHERE home_id = ANY(:homes) OR station_id = ANY(:stations) OR (home_id IS NULL AND station_id IS NULL AND (
+        area_code IS NULL OR EXISTS (SELECT FROM unnest(CAST(:areas AS text[])) AS below(code)
+                                     WHERE below.code ^@ area_prefix(area_code))))
+""")
+
+_ZONES = text("""
+    SELECT station.id, area.time_zone FROM station JOIN area ON area.code = station.area_code
+    WHERE station.id = ANY(:stations)
+""")
+
+
+async def read_rules(conn: AsyncConnection, spots: Iterable[Spot]) -> Rules:
+    """What is set for these places. A policy that cannot be read is left out, and the next best one counts: no call
+    for help may fail because somebody wrote a ladder that is none."""
+    wanted = list(spots)
+    if not wanted:
+        return Rules()
+    stations = sorted({spot.station_id for spot in wanted})
+    asked = {
+        "homes": sorted({spot.home_id for spot in wanted if spot.home_id}), "stations": stations,
+        "areas": sorted({spot.area_code for spot in wanted}),
+    }  # fmt: skip
+    rules: list[Rule] = []
+    for row in (await conn.execute(_RULES, asked)).mappings():
+        values = dict(row)
+        ladder = values.pop("ladder")
+        try:
+            rules.append(Rule(policy_from(ladder), **values))
+        except msgspec.ValidationError as error:
+            log.error("policy_unreadable", policy=str(values["id"]), error=str(error))
+    if not any(rule.from_time for rule in rules):
+        return Rules(rules)
+    zones = {row.id: ZoneInfo(row.time_zone) for row in await conn.execute(_ZONES, {"stations": stations})}
+    return Rules(rules, zones)
