@@ -4,6 +4,7 @@ import gc
 import sys
 from importlib.util import find_spec
 
+from alerts.attendance import Attendance
 from alerts.auditor import Auditor
 from alerts.channels import channels, links, set_up
 from alerts.firing import AlarmHandler
@@ -52,6 +53,7 @@ async def run(settings: Settings) -> None:
     tasks = engine.tasks()
     tasks["watches"] = arm_watches(database)
     tasks["overdue-watch"] = lag.run()
+    tasks["attendance"] = Attendance(database, through).run()
     # Here as well as in ingest: how far it is behind must also be seen when it is dead.
     watermarks = WatermarkMetrics(database)
     tasks["watermarks"] = watermarks.run()

@@ -16,6 +16,7 @@ from api import (
     auth,
     contact_methods,
     document,
+    escalation,
     family,
     history,
     homes,
@@ -25,6 +26,7 @@ from api import (
     me,
     moves,
     parameters,
+    policies,
     problem,
     provider_callbacks,
     quiet_hours,
@@ -58,7 +60,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     api = APIRouter(prefix=API_PREFIX)
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
-        contact_methods, quiet_hours, provider_callbacks,
+        contact_methods, quiet_hours, provider_callbacks, policies, escalation,
         family, access, incidents,
     ):  # fmt: skip
         api.include_router(concept.router)

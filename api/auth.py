@@ -8,6 +8,7 @@ from fastapi import APIRouter, Form, Request
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
+from alerts.attendance import sign_off
 from api import example, shapes
 from api.document import answers
 from api.patience import Patience
@@ -119,11 +120,15 @@ def _refused(status: int, error: str, detail: str) -> Problem:
     "/sign-out",
     operation_id="signOut",
     summary="Sign out",
-    description="Ends the session that the token belongs to: both its tokens and its live streams.",
+    description=(
+        "Ends the session that the token belongs to: both its tokens and its live streams. Alarms that the caller has "
+        "acknowledged go back to their stations, unless he is at another device."
+    ),
     status_code=204,
     response_class=Response,
     responses=answers(401, ok={}),
 )
-async def sign_out(call: Caller) -> Response:
+async def sign_out(call: Caller, parts: PartsOf) -> Response:
     await close_session(call.conn, call.principal)
+    await sign_off(call.conn, call.principal.id, parts.hooks.channels)
     return Response(status_code=204)

@@ -32,6 +32,8 @@ TICK_S = 1.0
 #: Longer than any healthy read; afterwards the database counts as lost.
 READ_TIMEOUT_S = 5.0
 RECHECK_S = 30.0
+#: So often it is written down who is there (`alerts.attendance`).
+ATTENDANCE_S = 5.0
 _RETRY_S = 0.5
 _OPENING_AT_ONCE = 4
 _BATCH = 500
@@ -43,6 +45,8 @@ DELAY = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )  # fmt: skip
 ENDED = Counter("carebed_live_ended", "Streams ended by us", ["reason"])
+
+_SEEN = text("SELECT staff_seen(CAST(:tokens AS bytea[]))")
 
 _LAST = text("SELECT coalesce(max(seq), 0) FROM alarm_event")
 
@@ -90,6 +94,7 @@ class Hub:
         self._cycled_at = 0.0
         self._calls_under_way: dict[UUID, UUID] = {}  # notification -> staff; pushed and not yet marked
         self._written: set[UUID] = set()
+        self._seen: set[bytes] = set()  # tokens of requests since attendance was last written down
 
     def ready(self) -> str | None:
         """Readiness check: is the event log being followed?"""
@@ -116,6 +121,10 @@ class Hub:
         ]  # fmt: skip
         for notification in lost:
             del self._calls_under_way[notification]
+
+    def saw(self, principal: Principal) -> None:
+        """This person has made a request."""
+        self._seen.add(principal.token)
 
     def written(self, notifications: Iterable[UUID]) -> None:
         """These calls have been written to a stream of their person."""
@@ -157,12 +166,15 @@ class Hub:
             await listening.wait()
         self._cursor = await self._last()
         loop = asyncio.get_running_loop()
-        checked_at = loop.time()
+        checked_at = attended_at = loop.time()
         while True:
             self._wake.clear()
             more = await self._cycle()
             self._cycled_at = loop.time()
             self._following = not self._closed
+            if loop.time() - attended_at >= ATTENDANCE_S:
+                await self._attend()
+                attended_at = loop.time()
             if loop.time() - checked_at >= RECHECK_S:
                 await self._recheck()
                 checked_at = loop.time()
@@ -249,6 +261,15 @@ class Hub:
                 self._end(subscriber, "expired")
             elif now is not None and not now.same_rights(subscriber.principal):
                 self._end(subscriber, "rights")
+
+    async def _attend(self) -> None:
+        """Write down who is there: everybody with an open stream, and who has made a request."""
+        seen, self._seen = self._seen, set()
+        seen |= {subscriber.principal.token for subscriber in self._subscribers if not subscriber.over}
+        if not seen:
+            return
+        async with asyncio.timeout(READ_TIMEOUT_S), self._database.transaction() as conn:
+            await conn.execute(_SEEN, {"tokens": sorted(seen)})
 
     def _signed_out(self, token: str) -> None:
         for subscriber in list(self._subscribers):

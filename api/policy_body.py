@@ -12,6 +12,11 @@ from api.body import Person, storable
 
 _STEPS, _TARGETS = 20, 20
 
+_NOBODY = (
+    "is nobody who can be called: rota:1 to rota:9, desk, manager, district, assigned, neighbours, volunteers, family "
+    "or person:ID"
+)
+
 #: A call for help reaches somebody within so many seconds (TSA code of practice: 97.5 % are answered within 60 s).
 FIRST_STEP_S = 60
 
@@ -133,24 +138,25 @@ class PolicyBody(PolicyLadder):
             errors.append(("/to_time", "from_time and to_time go together: give both, or neither"))
         elif self.from_time is not None and self.from_time == self.to_time:
             errors.append(("/to_time", "must not be from_time: leave both out for the whole day"))
-        for number, step in enumerate(self.steps):
-            for place, target in enumerate(step.call):
-                if not TARGET.fullmatch(target):
-                    errors.append(
-                        (
-                            f"/steps/{number}/call/{place}",
-                            "is nobody who can be called: rota:1 to rota:9, "
-                            "desk, manager, district, assigned, neighbours, volunteers, family or person:ID",
-                        )
-                    )
-        if not errors and self.for_calls_for_help():
+        errors += [
+            (f"/steps/{number}/call/{place}", _NOBODY)
+            for number, step in enumerate(self.steps)
+            for place, target in enumerate(step.call)
+            if not TARGET.fullmatch(target)
+        ]
+        return [{"pointer": pointer, "detail": detail} for pointer, detail in errors or self._too_quiet()]
+
+    def _too_quiet(self) -> list[tuple[str, str]]:
+        """What a call for help must not wait for."""
+        errors: list[tuple[str, str]] = []
+        if self.for_calls_for_help():
             if self.steps[0].delay_s > FIRST_STEP_S:
                 errors.append(("/steps/0/delay_s", f"a call for help must reach somebody within {FIRST_STEP_S} s"))
             if self.last_resort_s is None:
                 errors.append(
                     ("/last_resort_s", "must be given: a call for help that nobody answers never ends in silence")
                 )
-        return [{"pointer": pointer, "detail": detail} for pointer, detail in errors]  # fmt: skip
+        return errors
 
     def columns(self) -> dict[str, Any]:
         """What it is for, as the table keeps it."""

@@ -94,6 +94,7 @@ class Call:
 async def _call(parts: PartsOf, token: Bearer) -> AsyncIterator[Call]:
     async with parts.database.transaction() as conn:
         principal = await authenticate(conn, token)
+        parts.hub.saw(principal)
         await enter(conn, principal.scope, principal.id)
         yield Call(conn, principal)
 

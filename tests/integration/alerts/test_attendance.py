@@ -94,7 +94,7 @@ async def test_who_answered_by_telephone_has_no_board_and_keeps_it(world: Statio
 
 async def test_the_api_writes_down_whom_it_sees_and_nothing_else(world: StationWorld) -> None:
     await _session(world, "desk", timedelta(minutes=5))
-    async with world.database.transaction() as conn:
+    async with world.owner.transaction() as conn:
         (token,) = (await conn.execute(text("SELECT access_hash FROM staff_session"))).scalars()
         await conn.execute(text("SELECT staff_seen(CAST(:tokens AS bytea[]))"), {"tokens": [token, b"unknown"]})
         age = await conn.execute(text("SELECT clock_timestamp() - seen_at < interval '1 min' FROM staff_session"))

@@ -6,6 +6,7 @@ address cannot come without a test of its scope.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from uuid import uuid4
 
 import psycopg
 import pytest
@@ -313,6 +314,36 @@ async def _rests(_ground: Ground, person: Person) -> None:
     assert (await person.delete("/me/quiet-hours")).json() == {"from": None, "until": None}
 
 
+_LADDER = {"name": "ours", "steps": [{"delay_s": 0, "call": ["desk"]}]}
+
+
+async def _sets_policies(ground: Ground, person: Person) -> None:
+    """Set, listed and removed by managers, each in his branch; seen in the office."""
+    office, managers = DESK | {"supervisor"}, {"manager", "admin"}
+    for area, alarm in zip(_AREAS, (ground.ours, ground.theirs), strict=True):
+        visible, policy = alarm in ground.visible_to(person.login), uuid4()
+        expected = 403 if person.login not in managers else 200 if visible else 404
+        assert (await person.put(f"/policies/{policy}", {**_LADDER, "area": area})).status_code == expected
+        ground.service.sql(
+            "INSERT INTO policy (id, area_code, ladder) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
+            policy, area, '{"name": "n", "steps": [{"delay_s": 0, "call": ["desk"]}]}',
+        )  # fmt: skip
+        answer = await person.get("/policies")
+        assert answer.status_code == (200 if person.login in office else 403)
+        if person.login in office:
+            assert (str(policy) in {one["id"] for one in answer.json()["items"]}) == visible
+        assert (await person.put(f"/policies/{policy}", {**_LADDER, "area": area})).status_code == expected
+        assert (await person.delete(f"/policies/{policy}")).status_code == expected
+        ground.service.sql("DELETE FROM policy")
+
+
+async def _previews(ground: Ground, person: Person) -> None:
+    for home, alarm in zip(_places(ground, "homes"), (ground.ours, ground.theirs), strict=True):
+        visible = alarm in ground.visible_to(person.login)
+        expected = 403 if person.login not in DESK | {"supervisor"} else 200 if visible else 404
+        assert (await person.get(f"/homes/{home}/escalation")).status_code == expected
+
+
 PROBES: dict[str, Probe] = {
     **dict.fromkeys(
         (
@@ -327,6 +358,10 @@ PROBES: dict[str, Probe] = {
     ),
     **dict.fromkeys(("readQuietHours", "setQuietHours", "unsetQuietHours"), _rests),
     **ROTA_PROBES,
+    "listPolicies": _sets_policies,
+    "setPolicy": _sets_policies,
+    "removePolicy": _sets_policies,
+    "readEscalation": _previews,
     "listAbsences": _absent,
     "enterAbsence": _absent,
     "withdrawAbsence": _absent,

@@ -1,0 +1,104 @@
+"""Managers set ladders, see who would be called, and are told what is wrong with one."""
+
+from uuid import uuid4
+
+import pytest
+from api_service import Service
+
+STEPS = [
+    {"delay_s": 0, "call": ["assigned", "rota:1"]},
+    {"delay_s": 30, "call": ["neighbours", "volunteers"]},
+    {"delay_s": 30, "call": ["family", "manager", "district"]},
+]
+
+
+async def test_a_ladder_is_set_previewed_used_and_removed(service: Service) -> None:
+    manager = await service.person("manager")
+    home, policy = service.home(), str(uuid4())
+    built_in = (await manager.get(f"/homes/{home}/escalation", kind="sos")).json()
+    assert built_in["policy"] == {"id": None, "name": "default", "place": {"scope": "everywhere", "id": None}}
+    body = {"name": "her people", "home": home, "kind": "sos", "steps": STEPS, "last_resort_s": 45, "loop_s": 90}
+    answer = await manager.put(f"/policies/{policy}", body)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["place"] == {"scope": "home", "id": home}
+    assert answer.json()["set_by_name"] == "许文静"
+
+    seen = (await manager.get(f"/homes/{home}/escalation", kind="sos", at="2026-11-25T15:00:00Z")).json()
+    assert seen["policy"]["id"] == policy
+    people = [
+        {target["target"]: [one["name"] for one in target["people"]] for target in step["targets"]}
+        for step in seen["steps"]
+    ]
+    assert people == [
+        {"assigned": ["林小禾"], "rota:1": ["林小禾", "陈知夏"]},
+        {"neighbours": ["周玉兰", "邱水生"], "volunteers": ["叶青青"]},
+        {"family": ["陈思远", "Chen Lihua"], "manager": ["许文静"], "district": ["黄一鸣"]},
+    ]
+    assert [step["after_s"] for step in seen["steps"]] == [0, 30, 60]
+    assert seen["last_resort_at"] == "2026-11-25T15:01:45.000Z"
+    assert seen["again_at"] == "2026-11-25T15:02:30.000Z"
+    assert (await manager.get(f"/homes/{home}/escalation", kind="fall")).json()["policy"]["id"] is None
+
+    alarm = await service.raised()
+    ((kept,),) = service.sql("SELECT policy ->> 'name' FROM alarm WHERE id = %s", alarm)
+    assert kept == "her people"
+    assert [one["id"] for one in (await manager.get("/policies")).json()["items"]] == [policy]
+    again = await manager.put(f"/policies/{uuid4()}", body)
+    assert again.status_code == 409
+    assert (await manager.delete(f"/policies/{policy}")).status_code == 200
+    assert (await manager.delete(f"/policies/{policy}")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("change", "pointer", "says"),
+    [
+        ({"area": "350102001000"}, "", "exactly one"),
+        ({"kind": "ghost"}, "/kind", "no such kind"),
+        ({"from_time": "22:00"}, "/to_time", "together"),
+        ({"from_time": "22:00", "to_time": "22:00"}, "/to_time", "whole day"),
+        ({"from_time": "24:00", "to_time": "06:00"}, "/from_time", "pattern"),
+        ({"steps": [{"delay_s": 0, "call": ["rota:1", "janitor"]}]}, "/steps/0/call/1", "nobody who can be called"),
+        ({"steps": [{"delay_s": 0, "call": [f"person:{uuid4()}"]}]}, "/steps/0/call/0", "no such person"),
+        ({"steps": []}, "/steps", "at least 1"),
+        ({"steps": [{"delay_s": 61, "call": ["desk"]}]}, "/steps/0/delay_s", "within 60 s"),
+        ({"last_resort_s": None}, "/last_resort_s", "silence"),
+        ({"loop_s": 0}, "/loop_s", "greater than or equal to 1"),
+        ({"pause": 1}, "/pause", "not permitted"),
+    ],
+)
+async def test_what_is_wrong_with_a_ladder_is_said(
+    service: Service, change: dict[str, object], pointer: str, says: str
+) -> None:
+    manager = await service.person("manager")
+    body = {"name": "n", "home": service.home(), "steps": [{"delay_s": 0, "call": ["desk"]}], **change}
+    answer = await manager.put(f"/policies/{uuid4()}", body)
+    assert answer.status_code == 422
+    (error,) = answer.json()["errors"]
+    assert error["pointer"] == pointer
+    assert says in error["detail"]
+
+
+async def test_who_hands_over_to_120_names_the_reference(service: Service) -> None:
+    operator, alarm = await service.person("operator"), await service.raised()
+    refused = await operator.move(alarm, "resolve", outcome="handed_to_120")
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == "/reference"
+    answer = await operator.move(alarm, "resolve", outcome="handed_to_120", reference="120-20261122-0417")
+    assert answer.json()["reference"] == "120-20261122-0417"
+    events = (await operator.get(f"/alarms/{alarm}/events")).json()["items"]
+    assert events[-1]["data"]["reference"] == "120-20261122-0417"
+
+
+async def test_who_signs_off_gives_his_alarms_back_unless_he_is_at_another_device(service: Service) -> None:
+    alarm = await service.raised()
+    first, second = await service.sign_in("operator"), await service.sign_in("operator")
+    assert (await first.move(alarm, "acknowledge")).status_code == 200
+    service.sql("DELETE FROM staff_session WHERE access_hash NOT IN (SELECT access_hash FROM staff_session"
+                " ORDER BY id DESC LIMIT 2)")  # fmt: skip
+    await first.post("/auth/sign-out")
+    assert (await second.alarm(alarm))["owner"]["type"] == "staff"
+    assert (await second.post("/auth/sign-out")).status_code == 204
+    manager = await service.person("manager")
+    assert (await manager.alarm(alarm))["owner"]["type"] == "station"
+    events = (await manager.get(f"/alarms/{alarm}/events")).json()["items"]
+    assert (events[-1]["type"], events[-1]["data"]["reason"]) == ("returned", "signed_off")
