@@ -2,6 +2,7 @@
 is due, and the ladder misses no step."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from alerts import ladder, lifecycle
 from alerts.alarm import Outcome, State
-from alerts.case import Case
+from alerts.case import ENGINE, Case
 from alerts.lifecycle import Refused
 from alerts.policy import DESKS, Policy, Step
 from alerts.response import ResponseState
@@ -100,6 +101,30 @@ class Night(RuleBasedStateMachine):
         for target in wanted:
             for one in self.on_call[target]:
                 assert target in DESKS or one in case.answers
+
+    @rule(seconds=st.sampled_from([0.5, 60, 3_600]))
+    def the_clock_is_set_back(self, seconds: float) -> None:
+        self.now -= timedelta(seconds=seconds)
+
+    @rule(whom=st.sampled_from(sorted(ON_CALL)), there=st.booleans())
+    def the_rota_changes(self, whom: str, there: bool) -> None:
+        self.on_call[whom] = list(ON_CALL[whom]) if there else []
+
+    @rule()
+    def the_engine_dies_before_its_commit(self) -> None:
+        """What it did is gone, with the messages of it; the deadline is still due, and the next engine does it."""
+        before = deepcopy(self.case)
+        self.the_deadline_falls_due()
+        self.case = before
+
+    @rule()
+    def the_desk_goes_home(self) -> None:
+        held, answered = self.case.acknowledged_by, self.case.answered
+        returned = lifecycle.return_to_station(self.case, self.now, ENGINE, "board_silent")
+        assert returned == (held is not None and self.case.open)
+        if returned:
+            assert self.case.acknowledged_by is None
+            assert answered or self.case.next_step_at == self.now, "the ladder goes on"
 
     @rule(who=st.sampled_from(PEOPLE), move=st.sampled_from(MOVES))
     def somebody_moves(self, who: UUID, move: Callable[..., Any]) -> None:
