@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.telling import NEWS, OVER
+from alerts.telling import FAMILY, NEWS, OVER
 
 #: The audit's own alarm, which is left out of what it raises itself for.
 KEY = "platform:audit"
@@ -79,7 +79,7 @@ _LOOK = text("""
         SELECT 'nobody_called', id FROM open
         WHERE step > 0 AND incident_id IS NULL AND owner_staff_id IS NULL
             AND NOT EXISTS (SELECT FROM notification n JOIN staff ON staff.id = n.staff_id AND staff.active
-                            WHERE n.alarm_id = open.id)
+                            WHERE n.alarm_id = open.id AND n.kind <> ALL (:family))
             AND NOT EXISTS (SELECT FROM response r JOIN staff ON staff.id = r.staff_id AND staff.active
                             WHERE r.alarm_id = open.id)
         UNION ALL
@@ -97,6 +97,6 @@ async def find_troubles(conn: AsyncConnection) -> Mapping[Trouble, Found]:
     """What is wrong at this moment; troubles in which nothing is are left out."""
     asked = {
         "most": _ALARMS, "overdue": OVERDUE_S, "stuck": STUCK_S, "undelivered": UNDELIVERED_S, "own": KEY,
-        "named": _NAMED, "not_calls": sorted(NEWS | OVER),
+        "named": _NAMED, "not_calls": sorted(NEWS | OVER), "family": sorted(FAMILY),
     }  # fmt: skip
     return {Trouble(row.trouble): Found(row.alarms, row.own, row.ids or ()) for row in await conn.execute(_LOOK, asked)}

@@ -3,6 +3,7 @@
 from station_world import AREA, StationWorld
 
 from alerts.alarm import Outcome
+from alerts.audit import Trouble, find_troubles
 from alerts.moves import Move
 from carebed.ids import new_id
 
@@ -69,3 +70,12 @@ async def test_a_choice_of_another_release_tells_all(world: StationWorld) -> Non
     await _relative(world, tells='{"when": "on sundays"}')
     await world.alarm()
     assert await _heard(world) == [("daughter", "family_raised")]
+
+
+async def test_a_relative_who_was_told_is_nobody_who_was_called(world: StationWorld) -> None:
+    await _relative(world)
+    await world.do("UPDATE staff SET active = (role = 'family')")
+    await world.alarm()
+    assert await _heard(world) == [("daughter", "family_raised")]
+    async with world.database.transaction() as conn:
+        assert Trouble.NOBODY_CALLED in await find_troubles(conn)
