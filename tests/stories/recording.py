@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from alerts.channel import Handover, NotTaken, Outgoing
+from alerts.channel import Handover, NotTaken, Outgoing, Undeliverable
 
 
 @dataclass(frozen=True)
@@ -14,15 +14,17 @@ class Told:
     kind: str
     step: int
     alarm: UUID
+    by: str
+    code: str | None
 
     def __str__(self) -> str:
         """As a failed story shows it."""
-        return f"{self.person} was told {self.kind!r} (step {self.step})"
+        return f"{self.person} was told {self.kind!r} by {self.by} (step {self.step})"
 
 
 @dataclass
 class Recording:
-    """Stands where the webhook stands. `names`: staff id -> name in the story."""
+    """Stands where the webhook stands, or a provider. `names`: staff id -> name in the story."""
 
     names: dict[UUID, str] = field(default_factory=dict)
     unexpected: list[Told] = field(default_factory=list)
@@ -30,10 +32,11 @@ class Recording:
     down: bool = False
     """Refuse everything, as a provider that is down."""
     refused: int = 0
+    unknown: set[str] = field(default_factory=set)
+    """Names of people to whom nothing can ever be delivered."""
+    name: str = "webhook"
+    is_route: bool = False
     _seen: set[UUID] = field(default_factory=set)
-
-    name = "webhook"
-    is_route = False
 
     async def send(self, outgoing: Outgoing) -> Handover:
         """As every channel; one message handed over twice is one that nobody expected."""
@@ -44,16 +47,20 @@ class Recording:
         self._seen.add(outgoing.id)
         assert outgoing.staff_id is not None
         assert outgoing.alarm_id is not None
-        self.unexpected.append(Told(self.names[outgoing.staff_id], kind, outgoing.step, outgoing.alarm_id))
+        who = self.names[outgoing.staff_id]
+        if who in self.unknown:
+            raise Undeliverable("number does not exist")
+        self.unexpected.append(Told(who, kind, outgoing.step, outgoing.alarm_id, self.name, outgoing.code))
         return Handover(delivered=True)
 
     async def close(self) -> None:
         """Nothing to close."""
 
-    def take(self, person: str, kind: str) -> Told | None:
-        """The first message of that kind to that person that nobody has expected yet; it is expected now."""
+    def take(self, person: str, kind: str, by: str | None = None) -> Told | None:
+        """The first message of that kind to that person that nobody has expected yet; it is expected now. `by`: only
+        through this channel."""
         for told in self.unexpected:
-            if (told.person, told.kind) == (person, kind):
+            if (told.person, told.kind) == (person, kind) and by in (None, told.by):
                 self.unexpected.remove(told)
                 return told
         return None

@@ -4,7 +4,7 @@ Every message that is handed over has to be expected before time goes on or the 
 fails it. Time is the database's clock: it goes from one thing that is due to the next, so nothing is ever late.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from recording import Recording
+from setting import AREA, CAST, LADDER, PAIR, PUT_METHOD, PUT_PERSON, PUT_POLICY, PUT_RELATED, PUT_SHIFT
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,7 +22,7 @@ from alerts.case import Actor
 from alerts.firing import AlarmHandler
 from alerts.moves import Arrival, Departure, Hooks, Move, MoveRequest, MoveResult, perform
 from alerts.outbox import Outbox
-from alerts.policy import Policy, Step, policy_json
+from alerts.policy import Policy, policy_json
 from alerts.raising import Place, Raise, merge_key, raise_alarms
 from alerts.suspicion import Suspicion
 from carebed.clock import advance, now
@@ -30,43 +31,7 @@ from carebed.embedded.postgres import DatabaseUrls
 from carebed.engine import Engine
 from carebed.ids import new_id
 
-AREA = "350102001001"
 WEARER = Actor("device", "gw-1/button", "mqtt")
-CHANNELS = ("live", "webhook")
-
-#: Unless a story says otherwise. Everybody at the station is called by one of its steps, and nobody by two.
-LADDER = Policy(
-    name="story",
-    steps=(
-        Step(delay_s=0, call=("rota:1", "desk")),
-        Step(delay_s=60, call=("rota:2",)),
-        Step(delay_s=60, call=("manager",)),
-    ),
-    loop_s=120,
-    acknowledged_s=120,
-    accepted_s=180,
-    en_route_s=1_800,
-    on_scene_s=3_600,
-)
-
-#: (name, role, tier of the rota)
-CAST = (
-    ("desk", "operator", None),
-    ("manager", "manager", None),
-    ("lin", "caregiver", 1),
-    ("wu", "caregiver", 2),
-    ("passer-by", "caregiver", None),
-)
-
-_PUT_PERSON = text("""
-    INSERT INTO staff (id, login, name, role, area_code, station_id, password_hash)
-    VALUES (:id, :login, :login, :role, :area, :station, '-')
-""")
-_PUT_SHIFT = text("""
-    INSERT INTO rota (id, station_id, staff_id, tier, starts_at, ends_at)
-    VALUES (:id, :station, :staff, :tier, carebed_now() - interval '1 hour', carebed_now() + interval '1 year')
-""")
-_PUT_POLICY = text("INSERT INTO policy (id, station_id, ladder) VALUES (:id, :station, CAST(:ladder AS jsonb))")
 
 # Seconds until something is due again: a deadline by the database's clock, a message by real time.
 _NEXT_DUE = text("""
@@ -103,6 +68,8 @@ class Story:
     people: dict[str, UUID] = field(default_factory=dict)
     visits: list[Arrival | Departure] = field(default_factory=list)
     alarm: UUID | None = None
+    through: tuple[str, ...] = ("live", "webhook")
+    providers: dict[str, Recording] = field(default_factory=dict)
 
     async def begins(self) -> "Story":
         """Write station, home, people, rota and ladder."""
@@ -117,15 +84,19 @@ class Story:
             for name, role, tier in CAST:
                 self.people[name] = new_id()
                 person = {"id": self.people[name], "login": name, "role": role, **place}
-                await conn.execute(_PUT_PERSON, person)
+                await conn.execute(PUT_PERSON, person)
                 if tier:
                     shift = {"id": new_id(), "station": self.station, "staff": self.people[name], "tier": tier}
-                    await conn.execute(_PUT_SHIFT, shift)
+                    await conn.execute(PUT_SHIFT, shift)
         self.channel.names = {staff: name for name, staff in self.people.items()}
-        self._engine = Engine(self.database, {"alarm": AlarmHandler(CHANNELS)}, process="story")
-        self._outbox = Outbox(self.database, [self.channel])
+        self._goes_through([self.channel])
         await self.policy(LADDER)
         return self
+
+    def _goes_through(self, channels: Sequence[Recording]) -> None:
+        self.through = ("live", *(one.name for one in channels))
+        self._engine = Engine(self.database, {"alarm": AlarmHandler(self.through)}, process="story")
+        self._outbox = Outbox(self.database, channels)
 
     async def ends(self) -> None:
         """Nothing has happened that was not expected."""
@@ -138,7 +109,7 @@ class Story:
         await self.do("DELETE FROM policy WHERE station_id = :station", station=self.station)
         async with self.database.transaction() as conn:
             row = {"id": new_id(), "station": self.station, "ladder": policy_json(ladder)}
-            await conn.execute(_PUT_POLICY, row)
+            await conn.execute(PUT_POLICY, row)
 
     async def off_duty(self, *names: str) -> None:
         """These are not on the rota any more, and operators and managers have gone."""
@@ -151,7 +122,29 @@ class Story:
         """From now on this caregiver is on the rota, by himself or with others."""
         async with self.database.transaction() as conn:
             shift = {"id": new_id(), "station": self.station, "staff": self.people[name], "tier": tier}
-            await conn.execute(_PUT_SHIFT, shift)
+            await conn.execute(PUT_SHIFT, shift)
+
+    async def pair(self, name: str, relation: str) -> None:
+        """Somebody belongs to the home's care circle: `assigned` (one of the cast), `neighbour`, `volunteer` or
+        `family`."""
+        row = {"home": self.home, "relation": relation, "area": AREA, "name": name, "role": relation}
+        async with self.database.transaction() as conn:
+            if name not in self.people:
+                self.people[name] = new_id()
+                self.channel.names[self.people[name]] = name
+                await conn.execute(PUT_RELATED, {**row, "staff": self.people[name]})
+            await conn.execute(PAIR, {**row, "id": new_id(), "staff": self.people[name]})
+
+    async def telephones(self, *channels: str, of: Sequence[str]) -> None:
+        """Only these are told, by telephone: through `channels`, the first one first, 20 s apart."""
+        async with self.database.transaction() as conn:
+            for name in of:
+                for rank, channel in enumerate(channels):
+                    row = {"id": new_id(), "staff": self.people[name], "channel": channel, "address": name}
+                    await conn.execute(PUT_METHOD, {**row, "rank": rank})
+        shared = self.channel
+        self.providers = {one: Recording(shared.names, shared.unexpected, name=one, is_route=True) for one in channels}
+        self._goes_through(list(self.providers.values()))
 
     async def do(self, statement: str, **values: Any) -> None:
         """Change something that no part of the story is about."""
@@ -172,7 +165,7 @@ class Story:
                 {"code": kind, "text": {"en": kind, "zh": kind}}, actor=WEARER, suspicion=suspicion,
             )  # fmt: skip
             raised = await raise_alarms(conn, at, [signal])
-            await book.finish(conn, at, raised.cases.values(), CHANNELS)
+            await book.finish(conn, at, raised.cases.values(), self.through)
         (self.alarm,) = raised.alarm_ids
         assert self.alarm is not None, "the press was held back"
         await self._settle()
@@ -185,7 +178,7 @@ class Story:
             key = merge_key(self.home, None, kind)
             raised = await raise_alarms(conn, at, [], [key])
             closed = lifecycle.cancel(raised.open_cases[key], at, WEARER, None)
-            await book.finish(conn, at, raised.cases.values(), CHANNELS)
+            await book.finish(conn, at, raised.cases.values(), self.through)
         await self._settle()
         return closed
 
@@ -200,7 +193,7 @@ class Story:
 
         async with self.database.transaction() as conn:
             request = MoveRequest(move, self.alarm, self.people[who], **more)
-            result = await perform(conn, request, Hooks(keep, keep, CHANNELS))
+            result = await perform(conn, request, Hooks(keep, keep, self.through))
         await self._settle()
         return result
 
@@ -211,16 +204,17 @@ class Story:
 
     # What is expected.
 
-    async def expect_call(self, *people: str, within: float = 0) -> None:
-        """These are called, now or as soon as the time comes, at most `within` seconds from now."""
-        await self.expect_told("called", *people, within=within)
+    async def expect_call(self, *people: str, within: float = 0, by: str | None = None) -> None:
+        """These are called, now or as soon as the time comes, at most `within` seconds from now. `by`: through this
+        channel."""
+        await self.expect_told("called", *people, within=within, by=by)
 
-    async def expect_told(self, kind: str, *people: str, within: float = 0) -> None:
+    async def expect_told(self, kind: str, *people: str, within: float = 0, by: str | None = None) -> None:
         """The same for any kind of message."""
         missing = list(people)
 
         def everybody() -> bool:
-            missing[:] = [one for one in missing if self.channel.take(one, kind) is None]
+            missing[:] = [one for one in missing if self.channel.take(one, kind, by) is None]
             return not missing
 
         await self._pass(within, everybody)

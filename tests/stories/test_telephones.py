@@ -1,0 +1,51 @@
+"""A person has several ways to be reached, and one after the other is tried until he answers."""
+
+from storyteller import Story
+
+from alerts.moves import Move
+
+
+async def test_the_next_way_is_tried_until_he_answers(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    await story.expect_silence(19)
+    await story.expect_call("lin", within=2, by="voice")
+    await story.does("lin", Move.ACCEPT)
+    await story.expect_silence(100)
+
+
+async def test_who_answers_is_not_called_by_the_next_way(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    await story.fast_forward(10)
+    await story.does("lin", Move.EN_ROUTE)
+    await story.expect_silence(1_000)
+
+
+async def test_a_number_that_does_not_exist_brings_the_next_way_at_once(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin"])
+    story.providers["sms"].unknown.add("lin")
+    await story.press()
+    await story.expect_call("lin", by="voice")
+
+
+async def test_a_provider_that_is_down_is_tried_again_and_the_next_way_at_once(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin"])
+    story.providers["sms"].down = True
+    await story.press()
+    await story.expect_call("lin", by="voice")
+    story.providers["sms"].down = False
+    await story.expect_call("lin", within=5, by="sms")
+
+
+async def test_everybody_who_was_called_hears_that_it_is_handled_and_over(story: Story) -> None:
+    await story.telephones("sms", of=["lin", "desk", "wu"])
+    await story.press()
+    await story.expect_call("lin", "desk", by="sms")
+    await story.does("lin", Move.ACCEPT)
+    await story.expect_told("handled", "desk", by="sms")
+    await story.does("lin", Move.RESOLVE)
+    await story.expect_told("resolved", "desk", by="sms")
+    await story.expect_silence(86_400)
