@@ -30,6 +30,7 @@ from alerts.policy import (
     DEFAULT_POLICY,
     INCIDENT_POLICY,
     PLATFORM_POLICY,
+    READINESS_POLICY,
     WORK_ORDER_POLICY,
     Policy,
     policy_from,
@@ -120,7 +121,7 @@ class Rules:
 
 def _apart(kind: str, priority: Priority) -> bool:
     """Does only a policy that names it apply?"""
-    return kind in PLATFORM or kind == "outage" or priority is Priority.WORK_ORDER
+    return kind in PLATFORM or kind in ("outage", "readiness") or priority is Priority.WORK_ORDER
 
 
 def _default(kind: str, priority: Priority) -> Policy:
@@ -128,6 +129,8 @@ def _default(kind: str, priority: Priority) -> Policy:
         return PLATFORM_POLICY
     if kind == "outage":
         return INCIDENT_POLICY
+    if kind == "readiness":
+        return READINESS_POLICY
     return WORK_ORDER_POLICY if priority is Priority.WORK_ORDER else DEFAULT_POLICY
 
 

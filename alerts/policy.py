@@ -100,6 +100,18 @@ PLATFORM_POLICY = Policy(
     last_resort_s=300,
 )
 
+#: Hours ahead in which nobody can be reached: the manager has until then.
+READINESS_POLICY = Policy(
+    name="readiness",
+    steps=(Step(delay_s=0, call=("manager",)), Step(delay_s=3_600, call=("manager", "desk"))),
+    loop_s=14_400,
+    acknowledged_s=28_800,
+    accepted_s=28_800,
+    en_route_s=28_800,
+    on_scene_s=28_800,
+    last_resort_s=None,
+)
+
 policy = Table(
     "policy",
     metadata,

@@ -16,10 +16,19 @@ _LAST = text("""
 """)
 
 
-async def remark(conn: AsyncConnection, case: Case, now: datetime, actor: Actor, words: Mapping[str, str]) -> bool:
-    """Write it in both languages, unless it is what was written last; True when it was written."""
-    note = f"{words['zh']} {words['en']}"
-    if (await conn.execute(_LAST, {"id": case.id, "actor": actor.type})).scalar_one_or_none() == note:
+async def remark(
+    conn: AsyncConnection, case: Case, now: datetime, actor: Actor, words: Mapping[str, str],
+    *, first: Mapping[str, str] | None = None,
+) -> bool:  # fmt: skip
+    """Write it in both languages, unless it is what was written last; True when it was written. `first`: what stands
+    for a remark before there is one."""
+    note = _note(words)
+    last = (await conn.execute(_LAST, {"id": case.id, "actor": actor.type})).scalar_one_or_none()
+    if note == (last if last is not None or first is None else _note(first)):
         return False
     comment(case, now, actor, note)
     return True
+
+
+def _note(words: Mapping[str, str]) -> str:
+    return f"{words['zh']} {words['en']}"

@@ -1,7 +1,9 @@
 """Why an alarm was raised, in plain words in both languages, with the figures behind them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
 
 _KIND_WORDS = {
     "sos": ("The emergency button was pressed.", "紧急呼叫按钮被按下。"),
@@ -161,3 +163,61 @@ def also_found(troubles: Iterable[str]) -> dict[str, str]:
 def why_audit_over() -> dict[str, Any]:
     """Nothing of the kind is left."""
     return why("audit_over", "All open alarms are being dealt with again.", "所有未结报警已恢复正常处理。")
+
+
+#: Why a step reaches nobody (`alerts.readiness.Reason`), in plain words.
+_IN_VAIN = {
+    "nobody": ("nobody is on call", "无人值班"),
+    "no_method": ("who is on call has no contact method", "值班人员没有联系方式"),
+    "unverified": ("no contact method of who is on call is verified", "值班人员的联系方式均未验证"),
+    "failed": ("the last messages to who is on call failed", "最近发给值班人员的通知失败"),
+    "not_delivered": ("nothing was delivered to who is on call for too long", "长期没有通知成功送达值班人员"),
+}
+_GAPS_NAMED = 10
+
+
+class _Gap(Protocol):
+    """As `alerts.readiness.Gap`."""
+
+    @property
+    def policy(self) -> str: ...
+    @property
+    def step(self) -> int: ...
+    @property
+    def targets(self) -> Sequence[str]: ...
+    @property
+    def since(self) -> datetime: ...
+    @property
+    def until(self) -> datetime: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def why_readiness(gaps: Sequence[_Gap], now: datetime, horizon: datetime, zone: ZoneInfo) -> dict[str, Any]:
+    """Steps that reach nobody in the hours ahead. A gap that has begun, or that goes on beyond them, has no time at
+    that end, so that the words stay the same from look to look."""
+
+    def when(gap: _Gap) -> tuple[str, str]:
+        since = None if gap.since <= now else f"{gap.since.astimezone(zone):%m-%d %H:%M}"
+        until = None if gap.until >= horizon else f"{gap.until.astimezone(zone):%m-%d %H:%M}"
+        en = f"{f'from {since}' if since else 'now'}{f' to {until}' if until else ' on'}"
+        return en, f"{since or '现在'}至{until or '以后'}"
+
+    named = [(gap, *when(gap), *_IN_VAIN[gap.reason]) for gap in gaps[:_GAPS_NAMED]]
+    more = len(gaps) - len(named)
+    en = "; ".join(f"{at}, step {gap.step} ({gap.policy}: {', '.join(gap.targets)}): {words}"
+                   for gap, at, _, words, _ in named)  # fmt: skip
+    zh = "；".join(f"{at}，第 {gap.step} 步（{gap.policy}：{'、'.join(gap.targets)}）：{words}"
+                  for gap, _, at, _, words in named)  # fmt: skip
+    return why(
+        "readiness",
+        f"Calls for help would reach nobody: {en}{f'; and {more} more' if more else ''}.",
+        f"呼叫将无人可达：{zh}{f'；另有 {more} 处' if more else ''}。",
+        gaps=[{"policy": gap.policy, "step": gap.step, "targets": list(gap.targets), "from": gap.since.isoformat(),
+               "until": gap.until.isoformat(), "reason": str(gap.reason)} for gap in gaps],
+    )  # fmt: skip
+
+
+def why_ready() -> dict[str, Any]:
+    """There is somebody for every hour ahead."""
+    return why("ready", "Somebody can be reached in all the hours ahead.", "今后各时段均有人可联系。")

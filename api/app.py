@@ -34,7 +34,7 @@ from api import (
     rota_patterns,
     rota_swaps,
     rotas,
-    staff_absences,
+    staff_absences, readiness,
     visits,
 )
 from api.edge import API_PREFIX, Edge
@@ -61,7 +61,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
-        family, access, incidents,
+        family, access, incidents, readiness,
     ):  # fmt: skip
         api.include_router(concept.router)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):

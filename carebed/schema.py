@@ -16,7 +16,7 @@ _TABLE_MODULES = (
     "alerts.alarm", "alerts.incident", "alerts.incident_tick",
     "alerts.event", "alerts.response", "alerts.policy", "alerts.contact_method", "alerts.notification",
     "alerts.quiet_hours", "alerts.command", "alerts.kpi_target",
-    "registry.staff_absence", "alerts.rota_pattern", "alerts.rota_change", "alerts.rota",
+    "registry.staff_absence", "alerts.rota_pattern", "alerts.rota_change", "alerts.rota", "alerts.readiness_watch",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
     "ingest.lease", "ingest.learning", "ingest.memory", "ingest.waking", "ingest.parameters",
     "visits.visit", "api.idempotency",

@@ -38,6 +38,11 @@ class Settings(BaseSettings):
 
     webhook_url: str | None = Field(None, description="gets every notification of the webhook channel")
     webhook_secret: SecretStr | None = Field(None, description="signs them (Standard Webhooks); `whsec_` + base64")
+    readiness: bool | None = Field(None, description="raise alarms about hours in which nobody can be reached")
+    # So that the monthly test call to a person keeps his method proven. Ours, no standard's.
+    readiness_delivered_days: int = Field(
+        31, ge=1, le=366, description="for so long a delivery proves a contact method"
+    )
     dead_man_url: SecretStr | None = Field(None, description="called by the auditor while calls for help are escalated")
     last_resort_file: Path | None = Field(None, description="one webhook address a line")
 

@@ -155,6 +155,27 @@ async def _reads_kpis(ground: Ground, person: Person) -> None:
             assert answer.status_code == 404
 
 
+async def _reads_readiness(ground: Ground, person: Person) -> None:
+    ground.service.sql(
+        "INSERT INTO readiness (station_id, judged_at, until, gaps) SELECT id, now(), now() + interval '1 day',"
+        " jsonb_build_array(jsonb_build_object('policy', 'default', 'step', 1, 'targets', jsonb_build_array('desk'),"
+        " 'from', now(), 'until', now(), 'reason', 'no_method', 'people', jsonb_build_array(jsonb_build_object("
+        " 'staff', (SELECT id FROM staff WHERE login = 'operator'), 'reason', 'no_method'))))"
+        " FROM station ON CONFLICT DO NOTHING"
+    )  # fmt: skip
+    answer = await person.get("/readiness")
+    if person.login not in DESK | {"supervisor"}:
+        assert answer.status_code == 403
+        return
+    found = {item["area"][:6] for item in answer.json()["items"]}
+    visible = ground.visible_to(person.login)
+    assert found == ({"350102"} if ground.ours in visible else set()) | (
+        {"350103"} if ground.theirs in visible else set()
+    )
+    assert all(item["gaps"][0]["people"][0]["name"] and not item["ready"] for item in answer.json()["items"])
+    assert (await person.get("/readiness", area="110000000000")).json()["items"] == []
+
+
 async def _sets_targets(ground: Ground, person: Person) -> None:
     body = {"targets": [{"within_s": 45, "share": 0.95, "source": "x"}]}
     for area, alarm in zip(_AREAS, (ground.ours, ground.theirs), strict=True):
@@ -375,6 +396,7 @@ PROBES: dict[str, Probe] = {
     "readAlarm": _reads_alarm,
     "readAlarmLoad": _reads_load,
     "readKpis": _reads_kpis,
+    "readReadiness": _reads_readiness,
     "setKpiTargets": _sets_targets,
     "unsetKpiTargets": _sets_targets,
     "listMembers": _lists_members,

@@ -1,0 +1,132 @@
+"""Readiness of every station, every ten minutes: kept for who looks, and an alarm to the manager while there is a gap.
+
+A job of the calendar. One alarm for each station, raised as soon as a gap is seen within the hours ahead, that is
+before the night, and closed by itself when it is mended.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Gauge
+from sqlalchemy import Column, ForeignKey, Table, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from alerts import book, lifecycle
+from alerts.case import ENGINE
+from alerts.channels import channels
+from alerts.raising import Place as RaisedAt
+from alerts.raising import Raise, raise_alarms
+from alerts.readiness import Gap
+from alerts.readiness_look import Place, look
+from alerts.remark import remark
+from alerts.why import why_readiness, why_ready
+from carebed.clock import now as clock_now
+from carebed.columns import instant
+from carebed.database import Database, metadata
+from carebed.settings import Settings
+
+KIND = "readiness"
+#: How far ahead: what is missing tonight is seen in the morning.
+AHEAD = timedelta(hours=24)
+#: Display only, or waiting for whoever comes: they reach nobody.
+_NO_ROUTES = frozenset({"live", "webhook"})
+
+GAPS = Gauge("carebed_readiness_gaps", "Gaps of the hours ahead in which a step reaches nobody, by reason", ["reason"])
+JUDGED = Gauge("carebed_readiness_timestamp_seconds", "When readiness was last judged (Unix time)")
+
+readiness = Table(
+    "readiness",
+    metadata,
+    Column("station_id", ForeignKey("station.id"), primary_key=True),
+    instant("judged_at", required=True),
+    instant("until", required=True),
+    Column("gaps", JSONB, nullable=False, comment="as api.readiness_shapes.UnreachedStep"),
+    comment="whether the first steps of each station's ladders reach somebody in the hours ahead",
+)
+
+_KEEP = text("""
+    INSERT INTO readiness (station_id, judged_at, until, gaps)
+    SELECT station, :now, :until, gaps
+    FROM unnest(CAST(:stations AS uuid[]), CAST(:gaps AS jsonb[])) AS judged (station, gaps)
+    ON CONFLICT (station_id) DO UPDATE
+    SET judged_at = EXCLUDED.judged_at, until = EXCLUDED.until, gaps = EXCLUDED.gaps
+""")
+
+_OPEN = text("""
+    SELECT merge_key, why -> 'text' AS text FROM alarm WHERE kind = 'readiness' AND closed_at IS NULL
+        AND merge_key ^@ 'readiness:'
+""")
+
+_IS_DEMO = text("SELECT shiftable FROM clock_shift")
+
+
+async def watch_readiness(database: Database, settings: Settings) -> None:
+    """Judge all stations, keep what was found, and raise, complete or clear their alarms."""
+    through = channels(settings)
+    routes = [one for one in through if one not in _NO_ROUTES]
+    async with database.transaction() as conn:
+        now = await clock_now(conn)
+        age = timedelta(days=settings.readiness_delivered_days)
+        found = await look(conn, now, now + AHEAD, routes, age)
+        await _keep(conn, now, found)
+        speaks = settings.readiness
+        if speaks is None:
+            speaks = not (await conn.execute(_IS_DEMO)).scalar_one()
+        if speaks:
+            await _say(conn, now, found, through)
+    JUDGED.set_to_current_time()
+    counts: dict[str, int] = {}
+    for gaps in found.values():
+        for gap in gaps:
+            counts[gap.reason] = counts.get(gap.reason, 0) + 1
+    GAPS.clear()
+    for reason, count in counts.items():
+        GAPS.labels(reason).set(count)
+
+
+async def _keep(conn: AsyncConnection, now: datetime, found: Mapping[Place, Sequence[Gap]]) -> None:
+    rows = [(place.station_id, _as_json(gaps)) for place, gaps in found.items()]
+    asked = {"stations": [one for one, _ in rows], "gaps": [gaps for _, gaps in rows], "now": now, "until": now + AHEAD}
+    await conn.execute(_KEEP, asked)
+
+
+def _as_json(gaps: Sequence[Gap]) -> str:
+    return msgspec.json.encode([
+        {
+            "policy": gap.policy, "step": gap.step, "targets": gap.targets, "from": gap.since, "until": gap.until,
+            "reason": gap.reason, "people": [{"staff": one, "reason": reason} for one, reason in gap.people],
+        } for gap in gaps
+    ]).decode()  # fmt: skip
+
+
+async def _say(
+    conn: AsyncConnection, now: datetime, found: Mapping[Place, Sequence[Gap]], through: Sequence[str]
+) -> None:
+    """One alarm for each station with gaps; a remark when they are others than before; over when there are none."""
+    there: dict[str, Any] = {row.merge_key: row.text for row in await conn.execute(_OPEN)}
+    reasons = {_key(place.station_id): (place, why_readiness(gaps, now, now + AHEAD, place.zone))
+               for place, gaps in found.items() if gaps}  # fmt: skip
+    signals = [
+        Raise(KIND, RaisedAt(place.station_id, place.area_code), key, now, reason, counts_again=False)
+        for key, (place, reason) in reasons.items() if key not in there
+    ]  # fmt: skip
+    raised = await raise_alarms(conn, now, signals, sorted(there))
+    for key, said in there.items():
+        case = raised.open_cases.get(key)
+        if case is None or not case.open:
+            continue
+        if key in reasons:
+            await remark(conn, case, now, ENGINE, reasons[key][1]["text"], first=said)
+        elif case.taken:
+            await remark(conn, case, now, ENGINE, why_ready()["text"])
+        else:
+            lifecycle.clear(case, now, now, why_ready())
+    await book.finish(conn, now, raised.cases.values(), through)
+
+
+def _key(station_id: UUID) -> str:
+    return f"readiness:{station_id}"

@@ -1,0 +1,57 @@
+"""Can somebody be reached tonight: each station's gaps in the hours ahead, as they were last judged."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import text
+from starlette.responses import JSONResponse, Response
+
+from alerts.view import utc
+from api import readiness_shapes
+from api.document import answers
+from api.scope import OFFICE, Caller
+from registry.area import scope_of
+
+router = APIRouter(tags=["rotas"])
+
+_MOST = 1_000
+
+# Names are looked up by a function that sees past row-level security: who is on call here may belong elsewhere.
+_READINESS = text(f"""
+    SELECT json_build_object(
+        'station', station.id, 'name', station.name, 'area', station.area_code, 'judged_at', {utc("judged_at")},
+        'until', {utc("until")}, 'ready', gaps = '[]', 'gaps', coalesce((
+            SELECT jsonb_agg(gap || jsonb_build_object('people', coalesce((
+                SELECT jsonb_agg(one || jsonb_build_object('name', name_of_staff(CAST(one ->> 'staff' AS uuid))))
+                FROM jsonb_array_elements(gap -> 'people') AS one), '[]')))
+            FROM jsonb_array_elements(gaps) AS gap), '[]')
+        )::text
+    FROM readiness JOIN station ON station.id = readiness.station_id WHERE station.area_code ^@ :branch
+    ORDER BY gaps = '[]', station.area_code, station.id LIMIT {_MOST}
+""")
+
+
+@router.get(
+    "/readiness",
+    operation_id="readReadiness",
+    summary="Whether somebody can be reached in the hours ahead",
+    description=(
+        "For each station of the caller's areas, as it was judged within the last ten minutes: whether each of the "
+        "first two steps of its ladders reaches somebody with a verified contact method through which something was "
+        "delivered lately, or who is signed in now. A gap says from when to when a step reaches nobody, and why: "
+        "`nobody` (on call), or of who is: `no_method`, `unverified`, `failed`, `not_delivered` (for too long). "
+        "Stations with gaps come first; at most 1,000."
+    ),
+    response_model=readiness_shapes.Readiness,
+    response_class=JSONResponse,
+    responses=answers(401, 403, 422, ok={200: ("The stations.", "application/json", readiness_shapes.EXAMPLE)}),
+)
+async def read(
+    call: Caller,
+    area: Annotated[
+        str | None, Query(pattern=r"^[0-9]{12}$", description="only this branch", examples=["350102001000"])
+    ] = None,
+) -> Response:
+    call.allow(OFFICE, "see who can be reached")
+    items = (await call.conn.execute(_READINESS, {"branch": scope_of(area) if area else ""})).scalars()
+    return Response(f'{{"items": [{", ".join(items)}]}}', media_type="application/json")
