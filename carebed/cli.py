@@ -11,6 +11,7 @@ import typer
 
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
+from carebed.probe_command import probe
 from carebed.quarantine_command import app as quarantine_app
 from carebed.replay_command import replay
 from carebed.settings import load_settings
@@ -27,6 +28,7 @@ app.add_typer(clock_app, name="clock")
 app.add_typer(sim_app, name="sim")
 app.add_typer(quarantine_app, name="quarantine")
 app.command()(replay)
+app.command()(probe)
 
 
 def _run(room: str, process: str, *arguments: Any) -> None:

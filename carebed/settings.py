@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     readiness_delivered_days: int = Field(
         31, ge=1, le=366, description="for so long a delivery proves a contact method"
     )
+    probe_gateway_password: SecretStr | None = Field(None, description="of the gateway in the probe's home")
+    probe_password: SecretStr | None = Field(None, description="of the person whom the probe's home calls")
     dead_man_url: SecretStr | None = Field(None, description="called by the auditor while calls for help are escalated")
     last_resort_file: Path | None = Field(None, description="one webhook address a line")
 
