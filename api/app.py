@@ -30,11 +30,12 @@ from api import (
     problem,
     provider_callbacks,
     quiet_hours,
+    readiness,
     rota_overrides,
     rota_patterns,
     rota_swaps,
     rotas,
-    staff_absences, readiness,
+    staff_absences,
     visits,
 )
 from api.edge import API_PREFIX, Edge
