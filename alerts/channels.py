@@ -5,6 +5,8 @@ from alerts.answers import Links
 from alerts.channel import LAST_RESORT, Channel
 from alerts.channel.last_resort import LastResortChannel
 from alerts.channel.webhook import WebhookChannel
+from alerts.push import CHANNEL as WEB_PUSH
+from alerts.push import Push
 from alerts.webhook import Webhook
 from carebed.settings import Settings
 
@@ -20,6 +22,8 @@ def channels(settings: Settings) -> tuple[str, ...]:
     if settings.aliyun_file is not None:
         keys = aliyun.read_file(settings.aliyun_file)
         found += [name for name, there in (("sms", keys.sms), ("voice", keys.voice)) if there is not None]
+    if settings.web_push_key_file is not None:
+        found.append(WEB_PUSH)
     if settings.channels_file is not None:
         found += channel_file.read_file(settings.channels_file).names
     return tuple(found)
@@ -39,9 +43,20 @@ def set_up(settings: Settings) -> list[Channel]:
             found.append(aliyun.AliyunSms(keys, keys.sms))
         if keys.voice is not None:
             found.append(aliyun.AliyunVoice(keys, keys.voice))
+    if (installation := push(settings)) is not None:
+        from alerts.channel.webpush import WebPush  # only here: what it needs is large, and others only name it
+
+        found.append(WebPush(installation, settings.web_push_contact))
     if settings.channels_file is not None:
         found += channel_file.read_file(settings.channels_file).set_up()
     return found
+
+
+def push(settings: Settings) -> Push | None:
+    """What web push needs of this installation; None where it is not set up."""
+    if settings.web_push_key_file is None:
+        return None
+    return Push.of(settings.web_push_key_file, settings.web_push_hosts.split())
 
 
 def links(settings: Settings) -> Links | None:

@@ -29,6 +29,7 @@ from api import (
     policies,
     problem,
     provider_callbacks,
+    push,
     quiet_hours,
     readiness,
     rota_overrides,
@@ -62,7 +63,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
-        family, access, incidents, readiness,
+        family, access, incidents, readiness, push,
     ):  # fmt: skip
         api.include_router(concept.router)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):

@@ -268,3 +268,39 @@ class Tick(_Body):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"finding": "well", "note": "Rang; she has candles."}]}
     )
+
+
+class PushKeys(_Body):
+    """Of the browser, base64url."""
+
+    p256dh: Annotated[str, BeforeValidator(_text), Field(min_length=80, max_length=100)]
+    auth: Annotated[str, BeforeValidator(_text), Field(min_length=20, max_length=30)]
+
+
+class NewPushSubscription(_Body):
+    """What `PushSubscription.toJSON()` gives, without `expirationTime`."""
+
+    endpoint: Annotated[str, BeforeValidator(_text), Field(max_length=1_000)]
+    keys: PushKeys
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "endpoint": "https://fcm.googleapis.com/fcm/send/dpH5lCsTSSM:APA91b",
+                    "keys": {
+                        "p256dh": "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNto"
+                        "IAiw4",
+                        "auth": "BTBZMqHH6r4Tts7J_aSIgg",
+                    },
+                }
+            ]
+        },
+    )
+
+
+class PushReceipt(_Body):
+    """The token that stood in a push."""
+
+    receipt: Annotated[str, BeforeValidator(_text), Field(max_length=100)]

@@ -37,7 +37,8 @@ _PERSON = text("""
 _BODY = f"""
     json_build_object('id', id, 'staff', staff_id, 'channel', channel, 'address', address, 'rank', rank,
         'wait_s', wait_s, 'verified', coalesce(verified_at IS NOT NULL
-            AND greatest(verified_at, delivered_at) > carebed_now() - CAST(:fresh AS interval)
+            AND greatest(verified_at, delivered_at) > carebed_now()
+                - CASE channel WHEN 'webpush' THEN interval '7 days' ELSE CAST(:fresh AS interval) END
             AND (failed_at IS NULL OR greatest(verified_at, delivered_at) > failed_at), false),
         'verified_at', {utc("verified_at")}, 'delivered_at', {utc("delivered_at")}, 'failed_at', {utc("failed_at")},
         'failures', failures, 'created_at', {utc("created_at")})::text AS body

@@ -401,3 +401,14 @@ TICKED = {
     "alarm": None,
     "unticked": 3,
 }
+
+
+PUSH_KEY = {
+    "public_key": "BP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A8",
+}
+
+PUSH_SUBSCRIPTION = {
+    "id": "0192f0d1-9b10-7c5e-8f21-6a0d4c9e1b77",
+    "confirmed_at": "2026-11-22T04:00:03.250Z",
+    "route": True,
+}

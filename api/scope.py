@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.answers import Links
 from alerts.moves import Hooks
+from alerts.push import Push
 from api.hub import Hub
 from api.principal import Principal, authenticate, enter
 from api.problem import forbidden
@@ -59,6 +60,8 @@ class Parts:
     """Of answers by signed link; None: there are none."""
     callback_secret: str | None = None
     """Part of the addresses at which providers report; None: nobody does."""
+    push: Push | None = None
+    """Of web push; None: there is none."""
 
 
 def parts_of(request: Request) -> Parts:

@@ -660,3 +660,17 @@ class Ticked(_Shape):
     finding: Finding
     alarm: UUID | None
     unticked: int
+
+
+class PushKey(_Shape):
+    """The installation's public key (VAPID), base64url; null where web push is not set up."""
+
+    public_key: str | None
+
+
+class PushSubscription(_Shape):
+    """A browser's subscription. `route`: a push was confirmed within seven days, so a call may rely on it."""
+
+    id: UUID
+    confirmed_at: datetime | None
+    route: bool

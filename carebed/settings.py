@@ -56,6 +56,15 @@ class Settings(BaseSettings):
     channels_file: Path | None = Field(
         None, description="JSON, a section for each channel beside SMS and voice, mode 0600: e-mail and others"
     )
+    web_push_key_file: Path | None = Field(None, description="P-256 private key in PEM, mode 0600: web push (VAPID)")
+    web_push_contact: str = Field(
+        "mailto:carebed@localhost", pattern="^(mailto:|https://)", description="whom push services may turn to"
+    )
+    # Of Chrome and Edge, Firefox, Safari, and Edge's other one. Whoever signs in chooses the address, so it is a list.
+    web_push_hosts: str = Field(
+        "fcm.googleapis.com updates.push.services.mozilla.com *.push.apple.com *.notify.windows.com",
+        description="push services that messages may be sent to, with blanks between them",
+    )
     callback_secret: SecretStr | None = Field(None, description="part of the addresses at which providers report")
 
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")

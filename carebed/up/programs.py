@@ -43,6 +43,7 @@ class Surroundings:
     http_port: int
     ready_file: Path
     logs: Path
+    web_push_key_file: Path | None = None
 
     def environment(self, program: Program) -> dict[str, str]:
         """The environment of `program`: ours, without settings that `carebed up` decides, plus its own."""
@@ -61,6 +62,8 @@ class Surroundings:
         }
         if program.name == "sim":
             decided["CAREBED_READY_FILE"] = str(self.ready_file)
+        if self.web_push_key_file is not None and "CAREBED_WEB_PUSH_KEY_FILE" not in os.environ:
+            decided["CAREBED_WEB_PUSH_KEY_FILE"] = str(self.web_push_key_file)
         never_inherited = {name for name, _ in urls.values()} | {"CAREBED_READY_FILE", "CAREBED_MQTT_TLS"}
         inherited = {name: value for name, value in os.environ.items() if name not in never_inherited}
         return inherited | decided | {"PYTHONUNBUFFERED": "1"}

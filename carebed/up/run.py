@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+from carebed import web_push_key
 from carebed.embedded import ports
 from carebed.embedded.broker import EmbeddedBroker, follow_gateways, read_gateways
 from carebed.embedded.child import Child, rotate
@@ -74,6 +75,8 @@ class House:
         _check(options, self._settings.http_host)
         self._data = data = DataDirectory(options.data_dir)
         say(f"Carebed starts in {data.path}")
+        web_push_key_file = data.secrets / "web-push.pem"
+        web_push_key.make_missing(web_push_key_file)
         own_ready_file = data.secrets / "ready.json"
         self._ready_files = [own_ready_file] + ([options.ready_file.resolve()] if options.ready_file else [])
         self._drop_ready_files()
@@ -96,7 +99,13 @@ class House:
             await self._start("broker", broker.start, signal.SIGTERM)
 
         surroundings = Surroundings(
-            urls, options.mqtt_port, broker.users_file, options.http_port, own_ready_file, data.logs
+            urls,
+            options.mqtt_port,
+            broker.users_file,
+            options.http_port,
+            own_ready_file,
+            data.logs,
+            web_push_key_file,
         )
         health_ports = {name: ports.free_port() for name in ours} | {"api": options.http_port}
         started = programs(health_ports)

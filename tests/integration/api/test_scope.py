@@ -365,7 +365,16 @@ async def _previews(ground: Ground, person: Person) -> None:
         assert (await person.get(f"/homes/{home}/escalation")).status_code == expected
 
 
+async def _is_pushed_to(_ground: Ground, person: Person) -> None:
+    """One's own browser only, and nobody else's."""
+    assert (await person.get("/me/push")).json() == {"public_key": None}
+    subscription = {"endpoint": "https://push.example/x", "keys": {"p256dh": "B" * 87, "auth": "a" * 22}}
+    assert (await person.post("/me/push", subscription)).status_code == 404
+    assert (await person.get("/me/push/0192f0d1-9b10-7c5e-8f21-6a0d4c9e1b77")).status_code == 404
+
+
 PROBES: dict[str, Probe] = {
+    **dict.fromkeys(("readPushKey", "subscribeToPush", "readPushSubscription"), _is_pushed_to),
     **dict.fromkeys(
         (
             "listContactMethods",

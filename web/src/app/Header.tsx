@@ -2,6 +2,7 @@ import { clockTime, useWords } from "../i18n/language";
 import { useAtNow } from "../clock/use-now";
 import { Icon } from "../icons/Icon";
 import { Banner } from "../live/Banner";
+import { PushSwitch } from "../push/PushSwitch";
 import type { Parts } from "./App";
 import type { OnCall } from "./on-call";
 import { Preferences } from "./Preferences";
@@ -33,6 +34,7 @@ export function Header({ parts, onCall }: { parts: Parts; onCall: OnCall }) {
             <span className="unseen">{words.sound.on}</span>
           </span>
         )}
+        <PushSwitch api={onCall.api} me={me} />
         <Preferences parts={parts} />
         <span className="header-me">
           <strong>{me.name}</strong>

@@ -4,7 +4,7 @@ import { Refused, SignedOut, Unanswered } from "./problem";
 const ANSWER_WITHIN_MS = 10_000;
 
 export interface Call {
-  method?: "GET" | "POST";
+  method?: "GET" | "POST" | "DELETE";
   body?: unknown;
   /** Sent as Idempotency-Key: the same for every retry of the same click. */
   idempotencyKey?: string;

@@ -329,6 +329,23 @@ export const en = {
     reload: "Reload",
   },
 
+  push: {
+    label: {
+      off: "Push off",
+      blocked: "Push blocked",
+      testing: "Testing …",
+      on: "Push on",
+      silent: "No push came",
+    },
+    hint: {
+      off: "Get calls on this device also when the page is closed",
+      blocked: "Notifications are forbidden for this page: allow them in the browser's settings",
+      testing: "A test is on its way to this device",
+      on: "Calls come to this device also when the page is closed. Press to switch that off",
+      silent: "The test did not reach this device, so nobody relies on it: calls come by your other contact methods",
+    },
+  },
+
   roles: {
     caregiver: "Caregiver",
     operator: "Operator",

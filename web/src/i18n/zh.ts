@@ -323,6 +323,23 @@ export const zh: Dictionary = {
     reload: "重新加载",
   },
 
+  push: {
+    label: {
+      off: "推送未开启",
+      blocked: "推送被禁止",
+      testing: "正在测试…",
+      on: "推送已开启",
+      silent: "未收到推送",
+    },
+    hint: {
+      off: "页面关闭时也在本设备接收呼叫",
+      blocked: "浏览器禁止本页面发送通知，请在浏览器设置中允许",
+      testing: "测试消息正在发往本设备",
+      on: "页面关闭时呼叫也会发到本设备。点击关闭",
+      silent: "测试消息未到达本设备，因此不依赖推送：呼叫会通过您的其他联系方式发出",
+    },
+  },
+
   roles: {
     caregiver: "助老员",
     operator: "值班员",
