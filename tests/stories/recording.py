@@ -5,6 +5,9 @@ from uuid import UUID
 
 from alerts.channel import Handover, NotTaken, Outgoing, Undeliverable
 
+#: The last-resort list, as a person of the story.
+THE_LIST = "the list"
+
 
 @dataclass(frozen=True)
 class Told:
@@ -45,9 +48,8 @@ class Recording:
             raise NotTaken("HTTP 503")
         kind = outgoing.kind if outgoing.id not in self._seen else f"{outgoing.kind} again"
         self._seen.add(outgoing.id)
-        assert outgoing.staff_id is not None
         assert outgoing.alarm_id is not None
-        who = self.names[outgoing.staff_id]
+        who = self.names[outgoing.staff_id] if outgoing.staff_id else THE_LIST
         if who in self.unknown:
             raise Undeliverable("number does not exist")
         self.unexpected.append(Told(who, kind, outgoing.step, outgoing.alarm_id, self.name, outgoing.code))

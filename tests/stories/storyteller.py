@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, lifecycle
 from alerts.alarm import Outcome
+from alerts.attendance import sign_off
 from alerts.case import Actor
 from alerts.firing import AlarmHandler
 from alerts.moves import Arrival, Departure, Hooks, Move, MoveRequest, MoveResult, perform
@@ -196,6 +197,12 @@ class Story:
             result = await perform(conn, request, Hooks(keep, keep, self.through))
         await self._settle()
         return result
+
+    async def signs_off(self, who: str) -> None:
+        """Somebody goes home."""
+        async with self.database.transaction() as conn:
+            await sign_off(conn, self.people[who], self.through)
+        await self._settle()
 
     async def fast_forward(self, seconds: float) -> None:
         """Let time pass. What came before must have been expected."""

@@ -1,5 +1,6 @@
 """Nobody is there, or nobody answers: it never ends in silence."""
 
+from recording import THE_LIST
 from storyteller import Story
 
 from alerts.moves import Move
@@ -13,26 +14,29 @@ async def test_nobody_on_call_and_the_next_step_comes_at_once(story: Story) -> N
     await story.expect_log("raised", "no_one_on_call", "paged", "paged")
 
 
-async def test_at_its_end_the_ladder_goes_round_until_somebody_closes(story: Story) -> None:
+async def test_at_its_end_the_list_is_called_and_the_ladder_goes_round_until_somebody_answers(story: Story) -> None:
     await story.press()
     for exhausted in (False, True, True):
-        await story.expect_call("lin", "desk", within=121)
+        await story.expect_call("lin", "desk", within=61)
         await story.expect(exhausted=exhausted)
         await story.expect_call("wu", within=61)
         await story.expect_call("manager", within=61)
         await story.expect(state="raised", exhausted=True, due_in=60)
+        await story.expect_silence(59)
+        await story.expect_told("last_resort", THE_LIST, within=2)
     await story.expect(step=9)
     await story.does("manager", Move.ACCEPT)
-    await story.expect_told("handled", "lin", "wu")
+    await story.expect_told("handled", "lin", "wu", THE_LIST)
     await story.expect(owner="manager", exhausted=True)
     await story.does("manager", Move.RESOLVE)
-    await story.expect_told("resolved", "lin", "wu")
+    await story.expect_told("resolved", "lin", "wu", THE_LIST)
     await story.expect_silence(86_400)
 
 
 async def test_not_a_soul_and_then_somebody_comes_on_duty(story: Story) -> None:
     await story.off_duty("lin", "wu", "desk", "manager")
     await story.press()
+    await story.expect_told("last_resort", THE_LIST)
     await story.expect(state="raised", owner=None, step=3, exhausted=True, due_in=120)
     await story.expect_silence(100)
     await story.on_duty("passer-by", 2)

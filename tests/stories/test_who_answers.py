@@ -27,6 +27,16 @@ async def test_the_desk_takes_charge_and_nobody_goes(story: Story) -> None:
     await story.expect_log("raised", "paged", "acknowledged", "acknowledgement_expired", "paged")
 
 
+async def test_the_desk_signs_off_and_its_alarm_goes_on(story: Story) -> None:
+    await story.press()
+    await story.expect_call("lin", "desk")
+    await story.does("desk", Move.ACKNOWLEDGE)
+    await story.fast_forward(10)
+    await story.signs_off("desk")
+    await story.expect_call("wu")
+    await story.expect(state="raised", owner=None, step=2)
+
+
 async def test_accepted_and_not_moving(story: Story) -> None:
     await story.press()
     await story.expect_call("lin", "desk")
