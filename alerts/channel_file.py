@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 
 from alerts.channel import Channel
+from alerts.channel.apprise_settings import AppriseSettings
 from alerts.channel.email import Email, EmailSettings
 from carebed.errors import SettingsError
 
@@ -13,6 +14,7 @@ class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A channel without a section is not set up."""
 
     email: EmailSettings | None = None
+    apprise: AppriseSettings | None = None
 
     @property
     def names(self) -> list[str]:
@@ -24,6 +26,10 @@ class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         found: list[Channel] = []
         if self.email is not None:
             found.append(Email(self.email))
+        if self.apprise is not None:
+            from alerts.channel.apprise import AppriseChannel  # only here: it knows a hundred services
+
+            found.append(AppriseChannel(self.apprise))
         return found
 
 

@@ -59,7 +59,9 @@ _REACH = text("""
     SELECT staff.id, (
             SELECT min(CASE WHEN method.verified_at IS NULL THEN 'd unverified'
                 WHEN method.failed_at >= proven.at THEN 'c failed'
-                WHEN proven.at > CAST(:begin AS timestamptz) - CAST(:age AS interval) THEN 'a'
+                WHEN proven.at > CAST(:begin AS timestamptz) - CASE method.channel
+                    WHEN 'webpush' THEN least(CAST(:age AS interval), interval '7 days')
+                    ELSE CAST(:age AS interval) END THEN 'a'
                 ELSE 'b not_delivered' END)
             FROM contact_method method
             CROSS JOIN LATERAL (SELECT greatest(method.verified_at, method.delivered_at) AS at) AS proven
