@@ -42,6 +42,14 @@ def test_every_process_is_ready_and_how_far_ingest_is_behind_is_seen_from_outsid
         assert max(value for _, value in ages) < 60
 
 
+def test_the_auditor_looks_at_open_alarms(system: House) -> None:
+    name = "carebed_audit_timestamp_seconds"
+    (looked,) = wait_for(lambda: [at for _, at in _samples(system, "alerts", name) if at > 0], 60) or [0]
+    assert looked > 0
+    found = _samples(system, "alerts", "carebed_audit_found")
+    assert {labels["trouble"] for labels, _ in found} >= {"overdue", "nobody_called", "no_owner"}
+
+
 def test_what_the_broker_drops_and_what_ingest_holds_is_shown(system: House) -> None:
     dropped = wait_for(lambda: _samples(system, "scheduler", "carebed_broker_dropped_messages_total"), 60)
     assert [value for _, value in dropped] == [0.0]
