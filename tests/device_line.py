@@ -39,6 +39,7 @@ class DeviceLine:
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
         self._client.loop_stop()
+        self._client._reset_sockets()  # of its own accord only when it is collected, and then too late for warnings
 
     def device(self, kind: str) -> str:
         """Id of the home's first device of that kind."""
