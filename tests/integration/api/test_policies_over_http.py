@@ -87,18 +87,3 @@ async def test_who_hands_over_to_120_names_the_reference(service: Service) -> No
     assert answer.json()["reference"] == "120-20261122-0417"
     events = (await operator.get(f"/alarms/{alarm}/events")).json()["items"]
     assert events[-1]["data"]["reference"] == "120-20261122-0417"
-
-
-async def test_who_signs_off_gives_his_alarms_back_unless_he_is_at_another_device(service: Service) -> None:
-    alarm = await service.raised()
-    first, second = await service.sign_in("operator"), await service.sign_in("operator")
-    assert (await first.move(alarm, "acknowledge")).status_code == 200
-    service.sql("DELETE FROM staff_session WHERE access_hash NOT IN (SELECT access_hash FROM staff_session"
-                " ORDER BY id DESC LIMIT 2)")  # fmt: skip
-    await first.post("/auth/sign-out")
-    assert (await second.alarm(alarm))["owner"]["type"] == "staff"
-    assert (await second.post("/auth/sign-out")).status_code == 204
-    manager = await service.person("manager")
-    assert (await manager.alarm(alarm))["owner"]["type"] == "station"
-    events = (await manager.get(f"/alarms/{alarm}/events")).json()["items"]
-    assert (events[-1]["type"], events[-1]["data"]["reason"]) == ("returned", "signed_off")
