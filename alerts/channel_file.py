@@ -7,6 +7,8 @@ import msgspec
 from alerts.channel import Channel
 from alerts.channel.apprise_settings import AppriseSettings
 from alerts.channel.email import Email, EmailSettings
+from alerts.channel.wecom import Wecom
+from alerts.channel.wecom_settings import WecomSettings
 from carebed.errors import SettingsError
 
 
@@ -15,6 +17,7 @@ class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     email: EmailSettings | None = None
     apprise: AppriseSettings | None = None
+    wecom: WecomSettings | None = None
 
     @property
     def names(self) -> list[str]:
@@ -26,6 +29,8 @@ class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         found: list[Channel] = []
         if self.email is not None:
             found.append(Email(self.email))
+        if self.wecom is not None:
+            found.append(Wecom(self.wecom))
         if self.apprise is not None:
             from alerts.channel.apprise import AppriseChannel  # only here: it knows a hundred services
 

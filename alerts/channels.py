@@ -8,6 +8,7 @@ from alerts.channel.webhook import WebhookChannel
 from alerts.push import CHANNEL as WEB_PUSH
 from alerts.push import Push
 from alerts.webhook import Webhook
+from alerts.wecom_callback import Seal
 from carebed.settings import Settings
 
 
@@ -57,6 +58,14 @@ def push(settings: Settings) -> Push | None:
     if settings.web_push_key_file is None:
         return None
     return Push.of(settings.web_push_key_file, settings.web_push_hosts.split())
+
+
+def wecom(settings: Settings) -> Seal | None:
+    """Of WeCom's callback; None where WeCom is not set up."""
+    if settings.channels_file is None:
+        return None
+    section = channel_file.read_file(settings.channels_file).wecom
+    return None if section is None else Seal(section)
 
 
 def links(settings: Settings) -> Links | None:

@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channel.apprise_settings import normal_url
 from alerts.channel.email import normal_email
+from alerts.channel.wecom_settings import normal_user
 from alerts.provider import normal_phone
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
@@ -74,7 +75,7 @@ contact_method = Table(
 #: Channel -> an address in the one form in which it is kept; ValueError says what is wrong with it. A channel that is
 #: not in here has methods that are added in a way of its own.
 ADDRESSES: dict[str, Callable[[str], str]] = {
-    "sms": normal_phone, "voice": normal_phone, "email": normal_email, "apprise": normal_url,
+    "sms": normal_phone, "voice": normal_phone, "email": normal_email, "apprise": normal_url, "wecom": normal_user,
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from api import (
     rotas,
     staff_absences,
     visits,
+    wecom_callback,
 )
 from api.edge import API_PREFIX, Edge
 from api.scope import Parts
@@ -63,7 +64,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
-        family, access, incidents, readiness, push,
+        family, access, incidents, readiness, push, wecom_callback,
     ):  # fmt: skip
         api.include_router(concept.router)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):

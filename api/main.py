@@ -7,7 +7,7 @@ import socket
 
 import uvicorn
 
-from alerts.channels import channels, links, push
+from alerts.channels import channels, links, push, wecom
 from alerts.moves import Hooks
 from api.app import create_app
 from api.hub import Hub
@@ -37,7 +37,15 @@ async def run(settings: Settings) -> None:
         channels=channels(settings),
     )
     secret = settings.callback_secret
-    parts = Parts(database, hub, hooks, links(settings), secret.get_secret_value() if secret else None, push(settings))
+    parts = Parts(
+        database,
+        hub,
+        hooks,
+        links(settings),
+        secret.get_secret_value() if secret else None,
+        push(settings),
+        wecom(settings),
+    )
     app = create_app(parts, settings.web_dir)
     app.openapi()  # now, while nobody waits for it
     config = uvicorn.Config(

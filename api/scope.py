@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.answers import Links
 from alerts.moves import Hooks
 from alerts.push import Push
+from alerts.wecom_callback import Seal
 from api.hub import Hub
 from api.principal import Principal, authenticate, enter
 from api.problem import forbidden
@@ -62,6 +63,8 @@ class Parts:
     """Part of the addresses at which providers report; None: nobody does."""
     push: Push | None = None
     """Of web push; None: there is none."""
+    wecom: Seal | None = None
+    """Of WeCom's callback; None: there is none."""
 
 
 def parts_of(request: Request) -> Parts:

@@ -19,6 +19,7 @@ from jsonschema import Draft202012Validator
 from alerts.answers import Links
 from alerts.moves import Hooks
 from alerts.push import Push
+from alerts.wecom_callback import Seal
 from api.app import create_app
 from api.hub import Hub
 from api.scope import Parts
@@ -267,14 +268,14 @@ def _times_are_utc(value: Any) -> None:
 @asynccontextmanager
 async def running(
     urls: DatabaseUrls, credentials: DemoCredentials, web_dir: Path, *, channels: tuple[str, ...] = ("live",),
-    links: Links | None = None, callback_secret: str | None = None, push: Push | None = None,
+    links: Links | None = None, callback_secret: str | None = None, push: Push | None = None, wecom: Seal | None = None,
 ) -> AsyncIterator[Service]:  # fmt: skip
     """The application behind a real socket, its hub running beside it."""
     database = Database(urls.api, application="test-api", pool_size=10)
     hub_database = Database(urls.api, application="test-api-hub", pool_size=1)
     hub = Hub(hub_database)
     hooks = Hooks(record_arrival, record_departure, channels)
-    app = create_app(Parts(database, hub, hooks, links, callback_secret, push), web_dir)
+    app = create_app(Parts(database, hub, hooks, links, callback_secret, push, wecom), web_dir)
     listener = socket.create_server(("127.0.0.1", 0))
     server = QuietServer(
         uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
