@@ -18,6 +18,7 @@ from typing import Literal
 from alerts.channel import Handover, NotTaken, Outgoing, Undeliverable
 from alerts.channel.settings import Section
 from alerts.words import answer_at
+from carebed.errors import SettingsError
 
 #: For each answer of the server. The whole may take `SEND_S`; a thread that hangs longer ends by this.
 _ANSWER_S = 5.0
@@ -64,7 +65,10 @@ class Email:
         self._settings = settings
         self._context = ssl.create_default_context()
         if settings.ca_file is not None:
-            self._context.load_verify_locations(settings.ca_file)
+            try:
+                self._context.load_verify_locations(settings.ca_file)
+            except (OSError, ssl.SSLError):
+                raise SettingsError("CAREBED_CHANNELS_FILE is wrong: email.ca_file holds no certificates.") from None
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="email")
 
     async def send(self, outgoing: Outgoing) -> Handover:

@@ -114,6 +114,12 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused(server: MailServ
     assert server.taken == []
 
 
+def test_certificates_that_are_none_are_named(tmp_path: Path) -> None:
+    for ca_file in (tmp_path / "none.pem", tmp_path):
+        with pytest.raises(SettingsError, match="email.ca_file"):
+            Email(EmailSettings(host="h", sender="care@care.example", ca_file=ca_file))
+
+
 async def test_a_server_with_tls_from_the_first_byte(tmp_path: Path) -> None:
     async with mail_server(tmp_path, tls="implicit") as server:
         await send(server, message(language="en", title="Fall: please go", body="Please answer."), tls="implicit")
