@@ -29,11 +29,11 @@ demo: programs $(WEB_BUILT)  ## a district with simulated homes on http://127.0.
 up: programs $(WEB_BUILT)  ## all processes, with embedded database and broker, without the demo (DATA=directory)
 	@exec $(BIN)/carebed up --data-dir '$(DATA)'
 
-# The pure ones first; the others start databases, brokers and whole houses, so each has the machine to itself.
+# The pure ones first; the others start whole houses, and wait more than they work.
 test: setup lint  ## lint, web tests, then all Python tests
 	scripts/with-node npm --prefix web test
 	$(BIN)/pytest tests/unit tests/integration tests/stories tests/migration --numprocesses 2 --dist loadfile
-	$(BIN)/pytest tests/acceptance tests/web
+	$(BIN)/pytest tests/acceptance tests/web --numprocesses 2 --dist loadfile
 
 # RabbitMQ is brought by scripts/rabbitmq: as root; where the system's packages have no version 4, into build/roots.
 # Left out is the story of 10,000 calls in ten seconds: it measures the machine as much as the broker.

@@ -193,15 +193,20 @@ async def remove(call: Caller, staff_id: StaffId, method_id: MethodId) -> Respon
     status_code=202,
     response_model=shapes.ContactMethod,
     response_class=JSONResponse,
-    responses=answers(401, 403, 404, 422, 429, ok={202: _METHOD}),
+    responses=answers(*_WRITES, 429, ok={202: _METHOD}),
 )
-async def code(call: Caller, staff_id: StaffId, method_id: MethodId) -> Response:
+async def code(call: Caller, staff_id: StaffId, method_id: MethodId, key: Key = None) -> Response:
     await _may(call, staff_id, write=True)
-    shown = await _the_method(call, staff_id, method_id)
-    if not await send_code(call.conn, method_id, staff_id):
-        detail = "Too many codes were sent lately: wait a minute, or until tomorrow."
-        raise Problem(429, "too-many-attempts", detail, headers={"Retry-After": "60"})
-    return Response(shown, 202, media_type="application/json")
+
+    async def work() -> Answer:
+        shown = await _the_method(call, staff_id, method_id)
+        if not await send_code(call.conn, method_id, staff_id):
+            detail = "Too many codes were sent lately: wait a minute, or until tomorrow."
+            raise Problem(429, "too-many-attempts", detail, headers={"Retry-After": "60"})
+        return Answer(202, shown)
+
+    digest = digest_of("POST", f"/staff/{staff_id}/contact-methods/{method_id}/code", None)
+    return await once(call.conn, call.principal.id, key, digest, work)
 
 
 @router.post(
@@ -213,13 +218,17 @@ async def code(call: Caller, staff_id: StaffId, method_id: MethodId) -> Response
     response_class=JSONResponse,
     responses=answers(*_WRITES, ok={200: _METHOD}),
 )
-async def verify(call: Caller, staff_id: StaffId, method_id: MethodId, body: EnteredCode) -> Response:
+async def verify(call: Caller, staff_id: StaffId, method_id: MethodId, body: EnteredCode, key: Key = None) -> Response:
     await _may(call, staff_id, write=True)
-    await _the_method(call, staff_id, method_id)
-    verdict = await enter_code(call.conn, method_id, body.code)
-    if verdict is Verdict.VERIFIED:
-        return Response(await _the_method(call, staff_id, method_id), media_type="application/json")
-    wrong = "Is not the code that was sent" if verdict is Verdict.WRONG else "Holds no more: have a new one sent"
-    # Returned, not raised: the attempt has to stay on record.
-    problem = _invalid("/code", wrong)
-    return Response(as_json(problem.document()), 422, media_type="application/problem+json")
+
+    async def work() -> Answer:
+        await _the_method(call, staff_id, method_id)
+        verdict = await enter_code(call.conn, method_id, body.code)
+        if verdict is Verdict.VERIFIED:
+            return Answer(200, await _the_method(call, staff_id, method_id))
+        wrong = "Is not the code that was sent" if verdict is Verdict.WRONG else "Holds no more: have a new one sent"
+        # Answered, not raised: the attempt has to stay on record.
+        return Answer(422, as_json(_invalid("/code", wrong).document()).decode())
+
+    digest = digest_of("POST", f"/staff/{staff_id}/contact-methods/{method_id}/verify", body)
+    return await once(call.conn, call.principal.id, key, digest, work)

@@ -86,4 +86,5 @@ async def test_who_hands_over_to_120_names_the_reference(service: Service) -> No
     answer = await operator.move(alarm, "resolve", outcome="handed_to_120", reference="120-20261122-0417")
     assert answer.json()["reference"] == "120-20261122-0417"
     events = (await operator.get(f"/alarms/{alarm}/events")).json()["items"]
-    assert events[-1]["data"]["reference"] == "120-20261122-0417"
+    (resolved,) = (event for event in events if event["type"] == "resolved")
+    assert resolved["data"]["reference"] == "120-20261122-0417"

@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from api_service import Person, Service
+from homeside_probes import HOMESIDE_PROBES
 from rota_probes import ROTA_PROBES
 
 PEOPLE = (
@@ -388,6 +389,7 @@ PROBES: dict[str, Probe] = {
     ),
     **dict.fromkeys(("readQuietHours", "setQuietHours", "unsetQuietHours"), _rests),
     **ROTA_PROBES,
+    **HOMESIDE_PROBES,
     "listPolicies": _sets_policies,
     "setPolicy": _sets_policies,
     "removePolicy": _sets_policies,
