@@ -143,10 +143,10 @@ async def test_a_full_disk_acknowledges_nothing_says_why_and_goes_on_when_there_
         links = [link_of(stage, gateway) for gateway in stage.gateways]
         async with on_line(links):
             filler = small_disk / "filler"
-            with filler.open("wb") as file, suppress(OSError):
+            # Unbuffered: what no longer fits must not be tried again when the file is closed.
+            with filler.open("wb", buffering=0) as file, suppress(OSError):
                 while True:
                     file.write(bytes(1 << 16))
-                    file.flush()
             pending = [
                 link.alarm(device_of(gateway, "button"), link.message(AlarmType.CHECK_IN, True, data={"x": large}))
                 for _ in range(20)
