@@ -12,7 +12,7 @@ from tests.house import House, wait_for
 from tests.person import Person
 
 #: Generous: it is a tenth of a second on an idle machine.
-SOON_S = 5.0
+SOON_S = 15.0
 
 
 @pytest.fixture(scope="module")
