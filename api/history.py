@@ -13,14 +13,12 @@ from alerts.view import utc
 from api import example, shapes
 from api.document import answers
 from api.page import json_page
-from api.problem import Problem, not_found
+from api.problem import not_found
 from api.scope import STAFF, Caller
-from carebed.clock import now as clock_now
+from api.span import To, span_of
 
 router = APIRouter(prefix="/homes", tags=["homes"])
 
-#: A year and a day: more than a chart can show.
-_LONGEST = timedelta(days=367)
 _WEEK = timedelta(days=7)
 
 _HOME = text("SELECT EXISTS (SELECT FROM home WHERE id = :home)")
@@ -55,24 +53,13 @@ async def readings(
     from_: Annotated[
         AwareDatetime | None, Query(alias="from", description="by default a week before `to`", examples=[example.SINCE])
     ] = None,
-    to: Annotated[AwareDatetime | None, Query(description="by default now; at most 367 days after `from`")] = None,
+    to: To = None,
     bucket: Annotated[Literal["hour"], Query(description="how much time is one entry")] = "hour",
 ) -> Response:
     call.allow(STAFF, "see a home's readings")
     del bucket  # there is one, named so that there can be others
     if not (await call.conn.execute(_HOME, {"home": home_id})).scalar_one():
         raise not_found("There is no such home in your areas.")
-    try:
-        until = to or await clock_now(call.conn)
-        since = from_ or until - _WEEK
-    except OverflowError:
-        raise _bad_span() from None
-    if not timedelta(0) < until - since <= _LONGEST:
-        raise _bad_span()
+    since, until = await span_of(call.conn, from_, to, _WEEK)
     rows = await call.conn.execute(_SERIES, {"home": home_id, "since": since, "until": until})
     return json_page(rows.scalars().all(), None)
-
-
-def _bad_span() -> Problem:
-    detail = "`to` must be after `from`, and by no more than 367 days."
-    return Problem(422, "invalid", detail, errors=[{"parameter": "to", "detail": detail}])

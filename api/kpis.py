@@ -3,12 +3,10 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
@@ -18,20 +16,16 @@ from api import example, shapes
 from api.body import KpiTargets
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.problem import Problem, as_json, not_found
+from api.places import the_area
+from api.problem import as_json
 from api.scope import MANAGERS, SUPERVISION, Call, Caller
-from carebed.clock import now as clock_now
+from api.span import BranchSpanAsked
 from carebed.logs import get_logger
 from registry.area import scope_of
 
 log = get_logger()
 
 router = APIRouter(tags=["alarms"])
-
-_LONGEST = timedelta(days=367)
-_USUAL = timedelta(days=28)
-
-_AREA = text("SELECT EXISTS (SELECT FROM area WHERE code = :area AND in_scope(code))")
 
 _SET = text("""
     INSERT INTO kpi_target (area_code, targets, set_by, set_at)
@@ -59,36 +53,21 @@ _UNSET = text("DELETE FROM kpi_target WHERE area_code = :area")
 )
 async def read(
     call: Caller,
-    from_: Annotated[
-        AwareDatetime | None,
-        Query(alias="from", description="by default four weeks before `to`", examples=[example.SINCE]),
-    ] = None,
-    to: Annotated[AwareDatetime | None, Query(description="by default now; at most 367 days after `from`")] = None,
-    area: Annotated[
-        str | None, Query(pattern=r"^[0-9]{12}$", description="by default the caller's", examples=["350102001000"])
-    ] = None,
+    asked: BranchSpanAsked,
     format_: Annotated[Literal["json", "csv"], Query(alias="format")] = "json",
 ) -> Response:
     call.allow(SUPERVISION, "see how soon calls are answered")
-    wanted = area or call.principal.area_code
-    await _mine(call, wanted)
-    try:
-        until = to or await clock_now(call.conn)
-        since = from_ or until - _USUAL
-    except OverflowError:
-        raise _bad_span() from None
-    if not timedelta(0) < until - since <= _LONGEST:
-        raise _bad_span()
-    set_in, targets = await read_targets(call.conn, wanted)
+    span = await asked.of(call)
+    set_in, targets = await read_targets(call.conn, span.area)
     limits = {target.within_s for target in (*DEFAULT_TARGETS, *targets)}
-    figures = await read_kpis(call.conn, scope_of(wanted), since, until, sorted(limits))
+    figures = await read_kpis(call.conn, scope_of(span.area), span.since, span.until, sorted(limits))
     if format_ == "csv":
-        name = f"kpis-{wanted}-{since:%Y%m%d}-{until:%Y%m%d}.csv"
+        name = f"kpis-{span.area}-{span.since:%Y%m%d}-{span.until:%Y%m%d}.csv"
         # The byte-order mark, or a spreadsheet takes Chinese names for something else.
         table = "\ufeff" + _table(figures)
         return Response(table, media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
     told = {
-        "from": since.isoformat(), "to": until.isoformat(), "area": wanted,
+        "from": span.since.isoformat(), "to": span.until.isoformat(), "area": span.area,
         "targets": {"set_in": set_in, "items": _judged(targets, figures["total"])}, **figures,
     }  # fmt: skip
     return Response(as_json(told), media_type="application/json")
@@ -151,7 +130,7 @@ _CHANGED = answers(
 )  # fmt: skip
 async def set_targets(call: Caller, area: _AreaCode, body: KpiTargets, key: Key = None) -> Response:
     call.allow(MANAGERS, "set targets")
-    await _mine(call, area)
+    await the_area(call, area)
 
     async def work() -> Answer:
         targets = as_json([one.model_dump() for one in body.targets]).decode()
@@ -167,7 +146,7 @@ async def set_targets(call: Caller, area: _AreaCode, body: KpiTargets, key: Key 
 )  # fmt: skip
 async def unset_targets(call: Caller, area: _AreaCode, key: Key = None) -> Response:
     call.allow(MANAGERS, "set targets")
-    await _mine(call, area)
+    await the_area(call, area)
 
     async def work() -> Answer:
         await call.conn.execute(_UNSET, {"area": area})
@@ -180,13 +159,3 @@ async def _changed(call: Call, area: str) -> Answer:
     log.info("kpi_targets_set", area=area, by=str(call.principal.id))
     set_in, targets = await read_targets(call.conn, area)
     return Answer(200, as_json({"set_in": set_in, "targets": msgspec.to_builtins(targets)}).decode())
-
-
-async def _mine(call: Call, area: str) -> None:
-    if not (await call.conn.execute(_AREA, {"area": area})).scalar_one():
-        raise not_found("There is no such area in yours.")
-
-
-def _bad_span() -> Problem:
-    detail = "`to` must be after `from`, and by no more than 367 days."
-    return Problem(422, "invalid", detail, errors=[{"parameter": "to", "detail": detail}])
