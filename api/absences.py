@@ -14,7 +14,7 @@ from api import example, shapes
 from api.body import NewAbsence
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.problem import Problem, not_found
 from api.scope import DESK, OFFICE, Call, Caller
 from carebed.ids import new_id
@@ -83,7 +83,7 @@ async def list_(
     call.allow(OFFICE, "see absences")
     await _the_home(call, home_id)
     rows = (await call.conn.execute(_LIST, {"home": home_id, "before": cursor, "limit": limit + 1})).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)
 
 
 @router.post(

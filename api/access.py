@@ -14,7 +14,7 @@ from api.alarms import AlarmId
 from api.body import AccessNote
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.problem import forbidden, not_found
 from api.scope import MANAGERS, SUPERVISION, Call, Caller, PartsOf
 
@@ -127,4 +127,4 @@ async def log(
     call.allow(SUPERVISION, "see who has read access notes")
     await _the_home(call, home_id)
     rows = (await call.conn.execute(_LOG, {"home": home_id, "before": cursor, "limit": limit + 1})).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)

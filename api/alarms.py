@@ -15,7 +15,7 @@ from api import example, shapes
 from api.body import CallByHand
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import json_page, page_of
 from api.scope import DESK, Caller, PartsOf
 
 router = APIRouter(prefix="/alarms", tags=["alarms"])
@@ -120,8 +120,7 @@ async def events(
 ) -> Response:
     await the_alarm(call.conn, alarm_id)
     rows = (await call.conn.execute(_EVENTS, {"id": alarm_id, "after": cursor, "limit": limit + 1})).all()
-    more = str(rows[limit - 1].seq) if len(rows) > limit else None
-    return json_page([row.body for row in rows[:limit]], more)
+    return page_of(rows, limit, lambda row: row.seq)
 
 
 @router.post(

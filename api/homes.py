@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from api import example, shapes
 from api.body import storable
 from api.document import answers
-from api.page import json_page
+from api.page import page_of
 from api.scope import Caller
 
 router = APIRouter(prefix="/homes", tags=["homes"])
@@ -54,7 +54,7 @@ async def find(
 ) -> Response:
     wanted: dict[str, Any] = {"after": cursor, "pattern": f"%{_literal(q.strip())}%", "limit": limit + 1}
     rows = (await call.conn.execute(_FIND, wanted)).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)
 
 
 def _literal(words: str) -> str:

@@ -13,7 +13,7 @@ from alerts.policy import policy_json
 from alerts.view import utc
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.policy_body import EXAMPLE, PolicyBody, PolicyPage, PolicyShape
 from api.problem import Problem, not_found
 from api.scope import MANAGERS, OFFICE, Call, Caller
@@ -94,8 +94,7 @@ async def list_(
 ) -> Response:
     call.allow(OFFICE, "see escalation policies")
     rows = (await call.conn.execute(_LIST, {"after": cursor, "limit": _PAGE + 1})).all()
-    following = str(rows[_PAGE - 1].id) if len(rows) > _PAGE else None
-    return json_page([row.body for row in rows[:_PAGE]], following)
+    return page_of(rows, _PAGE)
 
 
 _CHANGED = answers(

@@ -13,7 +13,7 @@ from alerts.view import utc
 from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.problem import Problem, not_found
 from api.rota_body import NewOverride
 from api.rota_patterns import pattern_of_mine, the_pattern, who_can_be_on_call
@@ -71,7 +71,7 @@ async def list_(
     call.allow(STAFF, "see rotas")
     await the_pattern(call, pattern_id)
     rows = (await call.conn.execute(_LIST, {"pattern": pattern_id, "before": cursor, "limit": limit + 1})).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)
 
 
 @router.post(

@@ -13,7 +13,7 @@ from alerts.view import utc
 from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.problem import not_found
 from api.rota_body import NewSwap
 from api.scope import CARERS, MANAGERS, STAFF, Call, Caller
@@ -77,7 +77,7 @@ async def list_(
     call.allow(STAFF, "see rotas")
     asked = {"mine": mine, "me": call.principal.id, "before": cursor, "limit": limit + 1}
     rows = (await call.conn.execute(_LIST, asked)).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)
 
 
 @router.post(

@@ -12,7 +12,7 @@ from alerts.rota_view import SHIFT, lacking, on_call_at, shown
 from api import rota_example, rota_shapes
 from api.body import Instant
 from api.document import answers
-from api.page import json_page
+from api.page import json_page, page_of
 from api.problem import Problem, as_json, not_found
 from api.scope import STAFF, Call, Caller, PartsOf
 from carebed.clock import now as clock_now
@@ -71,9 +71,7 @@ async def shifts(
     after_at, after = _position(cursor)
     asked = {"since": begin, "until": end, "station": station, "staff": staff, "after_at": after_at, "after": after}
     rows = (await call.conn.execute(_SHIFTS, {**asked, "limit": limit + 1})).all()
-    last = rows[limit - 1] if len(rows) > limit else None
-    following = None if last is None else f"{last.starts_at.isoformat()}_{last.id}"
-    return json_page([row.body for row in rows[:limit]], following)
+    return page_of(rows, limit, lambda row: f"{row.starts_at.isoformat()}_{row.id}")
 
 
 @router.get(

@@ -13,7 +13,7 @@ from alerts.view import utc
 from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.problem import Problem, forbidden, not_found
 from api.rota_body import NewStaffAbsence
 from api.scope import DESK, OFFICE, STAFF, Call, Caller
@@ -73,7 +73,7 @@ async def list_(
 ) -> Response:
     await _the_person(call, staff_id, OFFICE, "see when somebody else is away")
     rows = (await call.conn.execute(_LIST, {"staff": staff_id, "before": cursor, "limit": limit + 1})).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)
 
 
 @router.post(

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 from alerts.view import utc
 from api import example, shapes
 from api.document import answers
-from api.page import json_page
+from api.page import page_of
 from api.scope import Caller
 
 router = APIRouter(prefix="/visits", tags=["visits"])
@@ -46,4 +46,4 @@ async def list_(
 ) -> Response:
     wanted = {"alarm": alarm, "before": cursor, "limit": limit + 1}
     rows = (await call.conn.execute(_LIST, wanted)).all()
-    return json_page([row.body for row in rows[:limit]], str(rows[limit - 1].id) if len(rows) > limit else None)
+    return page_of(rows, limit)
