@@ -15,7 +15,7 @@ from api.body import NewAbsence
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import page_of
-from api.problem import Problem, not_found
+from api.problem import invalid, not_found
 from api.scope import DESK, OFFICE, Call, Caller
 from carebed.ids import new_id
 
@@ -102,8 +102,7 @@ async def enter(call: Caller, home_id: UUID, body: NewAbsence, key: Key = None) 
     call.allow(DESK, "enter absences")
     await _the_home(call, home_id)
     if not timedelta(0) < body.ends_at - body.begins_at <= _LONGEST:
-        detail = "Must be after begins_at, and by no more than 366 days"
-        raise Problem(422, "invalid", f"/ends_at: {detail}.", errors=[{"pointer": "/ends_at", "detail": detail}])
+        raise invalid("/ends_at", "Must be after begins_at, and by no more than 366 days")
 
     async def work() -> Answer:
         absence_id = new_id()

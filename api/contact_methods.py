@@ -20,7 +20,7 @@ from api.body import ContactOrder, EnteredCode, NewContactMethod
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
-from api.problem import Problem, as_json, forbidden, not_found
+from api.problem import Problem, as_json, forbidden, invalid, not_found
 from api.scope import MANAGERS, Call, Caller, PartsOf
 from carebed.ids import new_id
 
@@ -95,10 +95,6 @@ async def _the_method(call: Call, staff: UUID, method: UUID) -> str:
     return found
 
 
-def _invalid(pointer: str, detail: str) -> Problem:
-    return Problem(422, "invalid", f"{pointer}: {detail}.", errors=[{"pointer": pointer, "detail": detail}])
-
-
 @router.get(
     "",
     operation_id="listContactMethods",
@@ -128,15 +124,15 @@ async def add(call: Caller, parts: PartsOf, staff_id: StaffId, body: NewContactM
     await _may(call, staff_id, write=True)
     there = [one for one in parts.hooks.channels if one not in PER_MESSAGE and one in ADDRESSES]
     if body.channel not in there:
-        raise _invalid("/channel", f"Is not set up here; these are: {', '.join(there) or 'none'}")
+        raise invalid("/channel", f"Is not set up here; these are: {', '.join(there) or 'none'}")
     try:
         address = ADDRESSES[body.channel](body.address)
     except ValueError as error:
-        raise _invalid("/address", f"It {error}") from None
+        raise invalid("/address", f"It {error}") from None
 
     async def work() -> Answer:
         if (await call.conn.execute(_COUNT, {"staff": staff_id})).scalar_one() >= _METHODS_AT_MOST:
-            raise _invalid("/address", f"Nobody has more than {_METHODS_AT_MOST} contact methods: remove one first")
+            raise invalid("/address", f"Nobody has more than {_METHODS_AT_MOST} contact methods: remove one first")
         row = {"staff": staff_id, "channel": body.channel, "address": address, "by": call.principal.id}
         order = {"id": new_id(), "rank": body.rank, "wait_s": body.wait_s}
         added = (await call.conn.execute(_ADD, row | order)).one()
@@ -228,7 +224,7 @@ async def verify(call: Caller, staff_id: StaffId, method_id: MethodId, body: Ent
             return Answer(200, await _the_method(call, staff_id, method_id))
         wrong = "Is not the code that was sent" if verdict is Verdict.WRONG else "Holds no more: have a new one sent"
         # Answered, not raised: the attempt has to stay on record.
-        return Answer(422, as_json(_invalid("/code", wrong).document()).decode())
+        return Answer(422, as_json(invalid("/code", wrong).document()).decode())
 
     digest = digest_of("POST", f"/staff/{staff_id}/contact-methods/{method_id}/verify", body)
     return await once(call.conn, call.principal.id, key, digest, work)

@@ -16,7 +16,7 @@ from alerts.preview import Preview, preview
 from api import example
 from api.document import answers
 from api.policy_body import PolicyPlace
-from api.problem import Problem, as_json, not_found
+from api.problem import as_json, invalid, not_found
 from api.scope import OFFICE, Caller
 from carebed.clock import now as clock_now
 
@@ -102,11 +102,9 @@ async def read(
     if row is None:
         raise not_found("There is no such home in your areas.")
     if kind not in KINDS:
-        detail = f"there is no such kind of alarm; there are: {', '.join(KINDS)}"
-        raise Problem(422, "invalid", f"kind: {detail}.", errors=[{"parameter": "kind", "detail": detail}])
+        raise invalid("kind", f"there is no such kind of alarm; there are: {', '.join(KINDS)}")
     if at is not None and not 2000 <= at.year <= 2100:
-        detail = "must lie between the years 2000 and 2100"
-        raise Problem(422, "invalid", f"at: {detail}.", errors=[{"parameter": "at", "detail": detail}])
+        raise invalid("at", "must lie between the years 2000 and 2100")
     at = at or await clock_now(call.conn)
     found = await preview(call.conn, Spot(row.station_id, row.area_code, home_id), kind, at)
     content = {"home": str(home_id), "kind": kind, "priority": kind_of(kind).priority, "at": _utc(at),

@@ -16,7 +16,7 @@ from api.alarms import the_alarm
 from api.body import Tick
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.problem import Problem, not_found
+from api.problem import Problem, invalid, not_found
 from api.scope import DESK, Call, Caller, PartsOf
 
 router = APIRouter(prefix="/incidents/{incident_id}", tags=["incidents"])
@@ -64,7 +64,7 @@ def _where(cursor: str | None) -> tuple[int, UUID] | None:
     try:
         return int(place), UUID(member)
     except ValueError:
-        raise Problem(422, "invalid", "cursor: take the `next` of this list's last page.") from None
+        raise invalid("cursor", "take the `next` of this list's last page") from None
 
 
 @router.post(

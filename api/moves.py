@@ -18,7 +18,7 @@ from api import body, example, shapes
 from api.alarms import AlarmId, the_alarm
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.problem import Problem, as_json, forbidden
+from api.problem import Problem, as_json, forbidden, invalid
 from api.scope import CARERS, DESK, RESPONDERS, Call, Caller, PartsOf
 
 router = APIRouter(prefix="/alarms/{alarm_id}", tags=["moves"])
@@ -77,8 +77,7 @@ async def _allow(move: Move, alarm_id: UUID, call: Call, responder: UUID | None)
     if responder is not None and responder != me:
         call.allow(DESK, "answer for somebody else")
         if not (await call.conn.execute(_CAN_RESPOND, {"staff": responder})).scalar_one():
-            errors = [{"pointer": "/responder", "detail": "There is no such responder in your areas"}]
-            raise Problem(422, "invalid", "/responder: There is no such responder in your areas.", errors=errors)
+            raise invalid("/responder", "There is no such responder in your areas")
     if move is Move.RESOLVE and call.principal.role == "caregiver":
         await the_alarm(call.conn, alarm_id)
         if not (await call.conn.execute(_WENT_THERE, {"alarm": alarm_id, "staff": me})).scalar_one():
@@ -166,7 +165,7 @@ async def resolve(
 ) -> Response:
     if content.outcome is Outcome.HANDED_TO_120 and not (content.reference or "").strip():
         detail = "must be given for handed_to_120: the number under which the ambulance service has it"
-        raise Problem(422, "invalid", f"/reference: {detail}.", errors=[{"pointer": "/reference", "detail": detail}])
+        raise invalid("/reference", detail)
     return await _make(Move.RESOLVE, alarm_id, call, parts.hooks, key, content)
 
 

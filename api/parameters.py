@@ -15,7 +15,7 @@ from api.body import ParameterValues
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
-from api.problem import Problem, as_json, not_found
+from api.problem import as_json, invalid_parts, not_found
 from api.scope import MANAGERS, OFFICE, Call, Caller
 from carebed.ids import new_id
 from carebed.logs import get_logger
@@ -137,7 +137,7 @@ async def _set(call: Call, scope: _Scope, name: str, body: ParameterValues, key:
     if wrong:
         errors = [{"pointer": "/values" if one.name is None else f"/values/{one.name}"[:100], "detail": one.detail}
                   for one in wrong]  # fmt: skip
-        raise Problem(422, "invalid", f"{errors[0]['pointer']}: {errors[0]['detail']}.", errors=errors)
+        raise invalid_parts(errors)
 
     async def work() -> Answer:
         row = {"id": new_id(), "detector": name, "values": as_json(body.values).decode(), "by": call.principal.id}

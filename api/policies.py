@@ -15,7 +15,7 @@ from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import page_of
 from api.policy_body import EXAMPLE, PolicyBody, PolicyPage, PolicyShape
-from api.problem import Problem, not_found
+from api.problem import Problem, invalid_parts, not_found
 from api.scope import MANAGERS, OFFICE, Call, Caller
 from carebed.logs import get_logger
 
@@ -159,19 +159,15 @@ async def _check(call: Call, body: PolicyBody) -> None:
     """`Problem` 422 for what cannot be so; 404 for a place that is not the caller's."""
     errors = body.wrong()
     if errors:
-        raise _invalid(errors)
+        raise invalid_parts(errors)
     place: dict[str, Any] = {name: body.columns()[name] for name in ("home", "station", "area")}
     if not (await call.conn.execute(_PLACE_IS_MINE, place)).scalar_one():
         raise not_found("There is no such home, station or area in your areas.")
     people = body.people()
     unknown = set((await call.conn.execute(_UNKNOWN_PEOPLE, {"people": people})).scalars()) if people else set()
     if unknown:
-        raise _invalid([
+        raise invalid_parts([
             {"pointer": f"/steps/{number}/call/{place}", "detail": "there is no such person in your areas"}
             for number, step in enumerate(body.steps) for place, target in enumerate(step.call)
             if target.startswith("person:") and UUID(target[7:]) in unknown
         ])  # fmt: skip
-
-
-def _invalid(errors: list[dict[str, str]]) -> Problem:
-    return Problem(422, "invalid", f"{errors[0]['pointer'] or 'body'}: {errors[0]['detail']}.", errors=errors)

@@ -1,7 +1,7 @@
 """Errors as RFC 9457 problem documents: one shape for everything that goes wrong, with no internals in it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -66,6 +66,19 @@ def not_found(detail: str) -> Problem:
     return Problem(404, "not-found", detail)
 
 
+def invalid(where: str, detail: str) -> Problem:
+    """422: one part of the request is wrong. `where`: a JSON pointer into the body, or a parameter's name; `detail`: a
+    sentence without its full stop."""
+    return invalid_parts([{"pointer" if where.startswith("/") else "parameter": where, "detail": detail}])
+
+
+def invalid_parts(errors: Sequence[Mapping[str, str]]) -> Problem:
+    """422: parts of the request are wrong, each a `detail` with the `pointer` into the body or the `parameter`."""
+    first = errors[0]
+    where = first.get("pointer") or first.get("parameter") or "body"
+    return Problem(422, "invalid", f"{where}: {first['detail']}.".replace("..", "."), errors=errors)
+
+
 def unavailable(detail: str) -> Problem:
     """503: try again in a moment; a write may be repeated under the same Idempotency-Key."""
     return Problem(503, "unavailable", detail, headers={"Retry-After": "1"})
@@ -98,7 +111,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(BadCursor)
     async def _cursor(_request: Request, error: BadCursor) -> Response:
-        return _invalid([{"parameter": "cursor", "detail": str(error)}]).response()
+        return invalid("cursor", str(error)).response()
 
     @app.exception_handler(RequestValidationError)
     async def _validation(request: Request, error: RequestValidationError) -> Response:
@@ -119,7 +132,7 @@ def _of_validation(request: Request, error: RequestValidationError) -> Problem:
     content_type = request.headers.get("content-type", "")
     if errors[0]["loc"] == ("body",) and errors[0]["type"] != "missing" and "json" not in content_type:
         return Problem(415, "unsupported-media-type", "Send the body as JSON, with Content-Type: application/json.")
-    return _invalid([_invalid_part(one["loc"], one["msg"]) for one in errors])
+    return invalid_parts([_invalid_part(one["loc"], one["msg"]) for one in errors])
 
 
 def _invalid_part(where: tuple[int | str, ...], message: str) -> dict[str, str]:
@@ -132,9 +145,3 @@ def _invalid_part(where: tuple[int | str, ...], message: str) -> dict[str, str]:
 
 def _escaped(part: int | str) -> str:
     return str(part).encode("utf-8", "replace").decode().replace("~", "~0").replace("/", "~1")[:100]
-
-
-def _invalid(errors: list[dict[str, str]]) -> Problem:
-    first = errors[0]
-    where = first.get("pointer") or first.get("parameter") or "body"
-    return Problem(422, "invalid", f"{where}: {first['detail']}.".replace("..", "."), errors=errors)

@@ -16,7 +16,7 @@ from api.body import NewPushSubscription, PushReceipt
 from api.contact_methods import MethodId
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.problem import Problem, as_json, not_found
+from api.problem import as_json, invalid, not_found
 from api.scope import Caller, PartsOf
 
 router = APIRouter(tags=["people"])
@@ -72,9 +72,7 @@ async def subscribe(call: Caller, parts: PartsOf, body: NewPushSubscription, key
     try:
         subscription = push.checked(given, parts.push.hosts)
     except ValueError as error:
-        detail = f"It {error}"
-        problem = {"pointer": "/endpoint", "detail": detail}
-        raise Problem(422, "invalid", f"/endpoint: {detail}.", errors=[problem]) from None
+        raise invalid("/endpoint", f"It {error}") from None
 
     async def work() -> Answer:
         method = await push.subscribe(call.conn, call.principal.id, subscription)

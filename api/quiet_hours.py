@@ -7,7 +7,7 @@ from starlette.responses import JSONResponse, Response
 from api import example, shapes
 from api.body import NewQuietHours
 from api.document import answers
-from api.problem import Problem, as_json
+from api.problem import as_json, invalid
 from api.scope import Caller
 
 router = APIRouter(prefix="/me/quiet-hours", tags=["people"])
@@ -48,8 +48,7 @@ async def read(call: Caller) -> Response:
 )  # fmt: skip
 async def set_(call: Caller, body: NewQuietHours) -> Response:
     if body.since == body.until:
-        detail = "Must not be the time at which they begin"
-        raise Problem(422, "invalid", f"/until: {detail}.", errors=[{"pointer": "/until", "detail": detail}])
+        raise invalid("/until", "Must not be the time at which they begin")
     await call.conn.execute(_SET, {"staff": call.principal.id, "from": body.since, "until": body.until})
     return await _hours(call)
 

@@ -14,7 +14,7 @@ from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import page_of
-from api.problem import Problem, not_found
+from api.problem import Problem, invalid, not_found
 from api.rota_body import NewOverride
 from api.rota_patterns import pattern_of_mine, the_pattern, who_can_be_on_call
 from api.scope import MANAGERS, STAFF, Caller
@@ -93,13 +93,13 @@ async def enter(call: Caller, pattern_id: UUID, body: NewOverride, key: Key = No
     call.allow(MANAGERS, "change rotas")
     await pattern_of_mine(call, pattern_id)
     if body.staff not in await who_can_be_on_call(call, [body.staff]):
-        raise _invalid("staff", "There is nobody in your areas with this id who can be on call")
+        raise invalid("/staff", "There is nobody in your areas with this id who can be on call")
 
     async def work() -> Answer:
         now = await lock(call.conn)
         starts_at = max(body.starts_at or now, now)
         if not timedelta(0) < body.ends_at - starts_at <= _LONGEST:
-            raise _invalid("ends_at", "Must be after starts_at and after now, and by no more than 366 days")
+            raise invalid("/ends_at", "Must be after starts_at and after now, and by no more than 366 days")
         row = {
             "id": new_id(), "pattern": pattern_id, "staff": body.staff, "instead_of": body.instead_of,
             "starts_at": starts_at, "ends_at": body.ends_at, "note": body.note, "by": call.principal.id, "now": now,
@@ -145,7 +145,3 @@ async def withdraw(call: Caller, pattern_id: UUID, override_id: UUID, key: Key =
 
     digest = digest_of("DELETE", f"/rota-patterns/{pattern_id}/overrides/{override_id}", None)
     return await once(call.conn, call.principal.id, key, digest, work)
-
-
-def _invalid(field: str, detail: str) -> Problem:
-    return Problem(422, "invalid", f"/{field}: {detail}.", errors=[{"pointer": f"/{field}", "detail": detail}])

@@ -22,7 +22,7 @@ from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
-from api.problem import Problem, as_json, not_found
+from api.problem import as_json, invalid, not_found
 from api.rota_body import NewLayer, NewPattern, PatternLayers, Preview
 from api.rotas import the_station
 from api.scope import MANAGERS, STAFF, Call, Caller
@@ -107,9 +107,7 @@ async def _layers(call: Call, given: Sequence[NewLayer]) -> tuple[Layer, ...]:
         for place, person in enumerate(layer.people):
             if person not in allowed:
                 detail = "There is nobody in your areas with this id who can be on call"
-                pointer = f"/layers/{number}/people/{place}"
-                errors = [{"pointer": pointer, "detail": detail}]
-                raise Problem(422, "invalid", f"{pointer}: {detail}.", errors=errors)
+                raise invalid(f"/layers/{number}/people/{place}", detail)
     return tuple(layer.layer() for layer in given)
 
 
@@ -119,8 +117,7 @@ async def _follow(
     now = await lock(call.conn)
     begins = max(holds_from or now, now)
     if begins - now > _LATEST:
-        detail = "Must not be more than a year ahead"
-        raise Problem(422, "invalid", f"/holds_from: {detail}.", errors=[{"pointer": "/holds_from", "detail": detail}])
+        raise invalid("/holds_from", "Must not be more than a year ahead")
     row: dict[str, Any] = {
         "id": new_id(), "pattern": pattern_id, "layers": layers_json(layers), "holds_from": begins,
         "by": call.principal.id, "now": now, "note": note,

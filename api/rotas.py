@@ -13,7 +13,7 @@ from api import rota_example, rota_shapes
 from api.body import Instant
 from api.document import answers
 from api.page import json_page, page_of
-from api.problem import Problem, as_json, not_found
+from api.problem import as_json, invalid, not_found
 from api.scope import STAFF, Call, Caller, PartsOf
 from carebed.clock import now as clock_now
 
@@ -67,7 +67,7 @@ async def shifts(
     begin = since or await clock_now(call.conn)
     end = until or begin + _USUAL
     if not timedelta(0) < end - begin <= _LONGEST:
-        raise _invalid("to", "Must be after `from`, and by no more than 92 days")
+        raise invalid("to", "Must be after `from`, and by no more than 92 days")
     after_at, after = _position(cursor)
     asked = {"since": begin, "until": end, "station": station, "staff": staff, "after_at": after_at, "after": after}
     rows = (await call.conn.execute(_SHIFTS, {**asked, "limit": limit + 1})).all()
@@ -132,11 +132,7 @@ def _position(cursor: str | None) -> tuple[datetime | None, UUID | None]:
     try:
         moment, one = datetime.fromisoformat(at), UUID(last)
     except ValueError:
-        raise _invalid("cursor", "This cursor was not handed out by this list") from None
+        raise invalid("cursor", "This cursor was not handed out by this list") from None
     if moment.tzinfo is None:
-        raise _invalid("cursor", "This cursor was not handed out by this list")
+        raise invalid("cursor", "This cursor was not handed out by this list")
     return moment, one
-
-
-def _invalid(parameter: str, detail: str) -> Problem:
-    return Problem(422, "invalid", f"{parameter}: {detail}.", errors=[{"parameter": parameter, "detail": detail}])

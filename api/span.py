@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import example
 from api.places import the_area
-from api.problem import Problem
+from api.problem import Problem, invalid
 from api.scope import Call
 from carebed.clock import now as clock_now
 
@@ -38,8 +38,7 @@ async def span_of(
 
 
 def _bad_span() -> Problem:
-    detail = "`to` must be after `from`, and by no more than 367 days."
-    return Problem(422, "invalid", detail, errors=[{"parameter": "to", "detail": detail}])
+    return invalid("to", "Must be after `from`, and by no more than 367 days")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import page_of
-from api.problem import Problem, forbidden, not_found
+from api.problem import forbidden, invalid, not_found
 from api.rota_body import NewStaffAbsence
 from api.scope import DESK, OFFICE, STAFF, Call, Caller
 from carebed.ids import new_id
@@ -99,8 +99,7 @@ async def enter(call: Caller, staff_id: UUID, body: NewStaffAbsence, key: Key = 
     async def work() -> Answer:
         now = await lock(call.conn)
         if body.ends_at <= now or not timedelta(0) < body.ends_at - body.begins_at <= _LONGEST:
-            detail = "Must be after begins_at and after now, and by no more than 366 days"
-            raise Problem(422, "invalid", f"/ends_at: {detail}.", errors=[{"pointer": "/ends_at", "detail": detail}])
+            raise invalid("/ends_at", "Must be after begins_at and after now, and by no more than 366 days")
         row = {
             "id": new_id(), "staff": staff_id, "kind": body.kind, "begins_at": body.begins_at,
             "ends_at": body.ends_at, "note": body.note, "by": call.principal.id, "now": now,
