@@ -15,8 +15,9 @@ from api.body import NewAbsence
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import page_of
+from api.places import the_home
 from api.problem import invalid, not_found
-from api.scope import DESK, OFFICE, Call, Caller
+from api.scope import DESK, OFFICE, Caller
 from carebed.ids import new_id
 
 router = APIRouter(prefix="/homes/{home_id}/absences", tags=["homes"])
@@ -25,8 +26,6 @@ _PAGE = 100
 
 #: A longer one is a move, or a mistyped year.
 _LONGEST = timedelta(days=366)
-
-_HOME = text("SELECT EXISTS (SELECT FROM home WHERE id = :home AND in_scope(area_code))")
 
 _BODY = f"""
     json_build_object('id', id, 'home', home_id, 'begins_at', {utc("begins_at")}, 'ends_at', {utc("ends_at")},
@@ -53,11 +52,6 @@ _WITHDRAW = text("""
 _LOOK = text("SELECT wake_homes(:home, NULL, NULL)")
 
 
-async def _the_home(call: Call, home_id: UUID) -> None:
-    if not (await call.conn.execute(_HOME, {"home": home_id})).scalar_one():
-        raise not_found("There is no such home in your areas.")
-
-
 async def _the_absence(conn: AsyncConnection, home_id: UUID, absence_id: UUID) -> str:
     found: str | None = (await conn.execute(_ONE, {"home": home_id, "id": absence_id})).scalar_one_or_none()
     if found is None:
@@ -81,7 +75,7 @@ async def list_(
     cursor: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
     call.allow(OFFICE, "see absences")
-    await _the_home(call, home_id)
+    await the_home(call, home_id)
     rows = (await call.conn.execute(_LIST, {"home": home_id, "before": cursor, "limit": limit + 1})).all()
     return page_of(rows, limit)
 
@@ -100,7 +94,7 @@ async def list_(
 )
 async def enter(call: Caller, home_id: UUID, body: NewAbsence, key: Key = None) -> Response:
     call.allow(DESK, "enter absences")
-    await _the_home(call, home_id)
+    await the_home(call, home_id)
     if not timedelta(0) < body.ends_at - body.begins_at <= _LONGEST:
         raise invalid("/ends_at", "Must be after begins_at, and by no more than 366 days")
 
@@ -126,7 +120,7 @@ async def enter(call: Caller, home_id: UUID, body: NewAbsence, key: Key = None) 
 )
 async def withdraw(call: Caller, home_id: UUID, absence_id: UUID, key: Key = None) -> Response:
     call.allow(DESK, "withdraw absences")
-    await _the_home(call, home_id)
+    await the_home(call, home_id)
 
     async def work() -> Answer:
         await call.conn.execute(_WITHDRAW, {"home": home_id, "id": absence_id, "by": call.principal.id})

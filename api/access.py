@@ -15,14 +15,14 @@ from api.body import AccessNote
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import page_of
-from api.problem import forbidden, not_found
-from api.scope import MANAGERS, SUPERVISION, Call, Caller, PartsOf
+from api.places import the_home
+from api.problem import forbidden
+from api.scope import MANAGERS, SUPERVISION, Caller, PartsOf
 
 router = APIRouter(tags=["access notes"])
 
 _PAGE = 100
 
-_HOME = text("SELECT home_in_scope(:home)")
 # Without EXCLUDED, whose columns this role would have to be able to read.
 _WRITE = text("""
     INSERT INTO access_note (home_id, key_box, door_code, hazards, updated_at, updated_by)
@@ -42,11 +42,6 @@ _LOG = text(f"""
     FROM access_log WHERE home_id = :home AND (CAST(:before AS bigint) IS NULL OR id < :before)
     ORDER BY id DESC LIMIT :limit
 """)
-
-
-async def _the_home(call: Call, home_id: UUID) -> None:
-    if not (await call.conn.execute(_HOME, {"home": home_id})).scalar_one():
-        raise not_found("There is no such home in your areas.")
 
 
 @router.get(
@@ -79,7 +74,7 @@ async def read(call: Caller, parts: PartsOf, alarm_id: AlarmId) -> Response:
 )
 async def see(call: Caller, home_id: UUID) -> Response:
     call.allow(MANAGERS, "write access notes")
-    await _the_home(call, home_id)
+    await the_home(call, home_id)
     body: str = (await call.conn.execute(_WRITTEN, {"home": home_id})).scalar_one()
     return Response(body, media_type="application/json")
 
@@ -97,7 +92,7 @@ async def see(call: Caller, home_id: UUID) -> Response:
 )
 async def write(call: Caller, home_id: UUID, body: AccessNote, key: Key = None) -> Response:
     call.allow(MANAGERS, "write access notes")
-    await _the_home(call, home_id)
+    await the_home(call, home_id)
 
     async def work() -> Answer:
         row = {"home": home_id, "by": call.principal.id, **body.model_dump()}
@@ -125,6 +120,6 @@ async def log(
     cursor: Annotated[int | None, Query(ge=0, le=2**62, description="`next` of the page before")] = None,
 ) -> Response:
     call.allow(SUPERVISION, "see who has read access notes")
-    await _the_home(call, home_id)
+    await the_home(call, home_id)
     rows = (await call.conn.execute(_LOG, {"home": home_id, "before": cursor, "limit": limit + 1})).all()
     return page_of(rows, limit)

@@ -11,18 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
 from alerts.alarm import KINDS, kind_of
-from alerts.choosing import Rule, Spot
+from alerts.choosing import Rule
 from alerts.preview import Preview, preview
 from api import example
 from api.document import answers
+from api.places import the_spot
 from api.policy_body import PolicyPlace
-from api.problem import as_json, invalid, not_found
+from api.problem import as_json, invalid
 from api.scope import OFFICE, Caller
 from carebed.clock import now as clock_now
 
 router = APIRouter(prefix="/homes/{home_id}/escalation", tags=["escalation"])
 
-_HOME = text("SELECT station_id, area_code FROM home WHERE id = :home AND in_scope(area_code)")
 _NAMES = text("SELECT id, name_of_staff(id) AS name FROM unnest(CAST(:people AS uuid[])) AS given(id)")
 
 
@@ -98,15 +98,13 @@ async def read(
     at: Annotated[AwareDatetime | None, Query(description="when it is raised; by default now")] = None,
 ) -> Response:
     call.allow(OFFICE, "preview escalations")
-    row = (await call.conn.execute(_HOME, {"home": home_id})).one_or_none()
-    if row is None:
-        raise not_found("There is no such home in your areas.")
+    spot = await the_spot(call, home_id)
     if kind not in KINDS:
         raise invalid("kind", f"there is no such kind of alarm; there are: {', '.join(KINDS)}")
     if at is not None and not 2000 <= at.year <= 2100:
         raise invalid("at", "must lie between the years 2000 and 2100")
     at = at or await clock_now(call.conn)
-    found = await preview(call.conn, Spot(row.station_id, row.area_code, home_id), kind, at)
+    found = await preview(call.conn, spot, kind, at)
     content = {"home": str(home_id), "kind": kind, "priority": kind_of(kind).priority, "at": _utc(at),
                **await _shown(call.conn, found, at)}  # fmt: skip
     return Response(as_json(content), media_type="application/json")

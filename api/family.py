@@ -13,6 +13,7 @@ from api.body import FamilyChoice
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
+from api.places import the_home
 from api.problem import not_found
 from api.scope import MANAGERS, OFFICE, Caller
 
@@ -24,7 +25,6 @@ _OF_HOME = text("""
         'tells', tells)::text AS body
     FROM care_circle WHERE home_id = :home AND relation = 'family' AND home_in_scope(home_id) ORDER BY rank, id
 """)
-_HOME = text("SELECT home_in_scope(:home)")
 _MINE = text("""
     SELECT json_build_object('home', home_id, 'home_name', home_name, 'tells', tells)::text AS body FROM my_families()
 """)
@@ -48,8 +48,7 @@ _CHOOSE = text("""
 )
 async def list_(call: Caller, home_id: UUID) -> Response:
     call.allow(OFFICE, "see the family of a home")
-    if not (await call.conn.execute(_HOME, {"home": home_id})).scalar_one():
-        raise not_found("There is no such home in your areas.")
+    await the_home(call, home_id)
     return json_page([row.body for row in await call.conn.execute(_OF_HOME, {"home": home_id})], None)
 
 

@@ -15,6 +15,7 @@ from api.body import ParameterValues
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
+from api.places import the_area, the_spot
 from api.problem import as_json, invalid_parts, not_found
 from api.scope import MANAGERS, OFFICE, Call, Caller
 from carebed.ids import new_id
@@ -28,9 +29,7 @@ log = get_logger()
 
 router = APIRouter(tags=["detectors"])
 
-_HOME = text("SELECT station_id, area_code FROM home WHERE id = :home AND in_scope(area_code)")
 _STATION = text("SELECT area_code FROM station WHERE id = :station AND in_scope(area_code)")
-_AREA = text("SELECT code FROM area WHERE code = :area AND in_scope(code)")
 
 _STORED = text("""
     SELECT coalesce(home_id::text, station_id::text, area_code) AS scope, detector, "values" FROM detector_parameters
@@ -52,8 +51,6 @@ _UNSET = text("""
 # What is switched on has to be watched from now on.
 _LOOK = text("SELECT wake_homes(:home, :station, :area)")
 
-_NOT_THERE = "There is no such {} in your areas."
-
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
@@ -69,23 +66,20 @@ class _Scope:
 
 
 async def _home(call: Call, home_id: UUID) -> _Scope:
-    row = (await call.conn.execute(_HOME, {"home": home_id})).one_or_none()
-    if row is None:
-        raise not_found(_NOT_THERE.format("home"))
-    chain = (*_areas(row.area_code), ("station", str(row.station_id)), ("home", str(home_id)))
+    spot = await the_spot(call, home_id)
+    chain = (*_areas(spot.area_code), ("station", str(spot.station_id)), ("home", str(home_id)))
     return _Scope("home", home_id, chain)
 
 
 async def _station(call: Call, station_id: UUID) -> _Scope:
     row = (await call.conn.execute(_STATION, {"station": station_id})).one_or_none()
     if row is None:
-        raise not_found(_NOT_THERE.format("station"))
+        raise not_found("There is no such station in your areas.")
     return _Scope("station", station_id, (*_areas(row.area_code), ("station", str(station_id))))
 
 
 async def _area(call: Call, area: str) -> _Scope:
-    if (await call.conn.execute(_AREA, {"area": area})).one_or_none() is None:
-        raise not_found(_NOT_THERE.format("area"))
+    await the_area(call, area)
     return _Scope("area", area, tuple(_areas(area)))
 
 

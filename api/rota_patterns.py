@@ -22,9 +22,9 @@ from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
+from api.places import the_station
 from api.problem import as_json, invalid, not_found
 from api.rota_body import NewLayer, NewPattern, PatternLayers, Preview
-from api.rotas import the_station
 from api.scope import MANAGERS, STAFF, Call, Caller
 from carebed.clock import now as clock_now
 from carebed.ids import new_id

@@ -13,8 +13,9 @@ from api import rota_example, rota_shapes
 from api.body import Instant
 from api.document import answers
 from api.page import json_page, page_of
-from api.problem import as_json, invalid, not_found
-from api.scope import STAFF, Call, Caller, PartsOf
+from api.places import the_station
+from api.problem import as_json, invalid
+from api.scope import STAFF, Caller, PartsOf
 from carebed.clock import now as clock_now
 
 router = APIRouter(tags=["rotas"])
@@ -22,8 +23,6 @@ router = APIRouter(tags=["rotas"])
 _PAGE = 500
 _LONGEST = timedelta(days=92)
 _USUAL = timedelta(days=14)
-
-_STATION = text("SELECT EXISTS (SELECT FROM station WHERE id = :station)")
 
 # In order of time; the last one of a page is named, whether it is still there or not.
 _SHIFTS = text(f"""
@@ -33,12 +32,6 @@ _SHIFTS = text(f"""
         AND (CAST(:after_at AS timestamptz) IS NULL OR (starts_at, shift.id) > (:after_at, CAST(:after AS uuid)))
     ORDER BY starts_at, shift.id LIMIT :limit
 """)
-
-
-async def the_station(call: Call, station_id: UUID) -> None:
-    """404 unless the caller sees this station."""
-    if not (await call.conn.execute(_STATION, {"station": station_id})).scalar_one():
-        raise not_found("There is no such station in your areas.")
 
 
 @router.get(
