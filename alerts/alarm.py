@@ -43,6 +43,8 @@ class Outcome(StrEnum):
     FALSE_ALARM = "false_alarm"
     TEST = "test"
     HANDED_TO_120 = "handed_to_120"
+    NOT_ANSWERED = "not_answered"
+    """Of a drill that nobody answered (`alerts.drill`); a call for help never ends like this."""
 
 
 class Closing(StrEnum):
@@ -100,6 +102,9 @@ KINDS: dict[str, Kind] = {
     "alarm_load": _WORK_ORDER,
 }
 
+#: Merge keys of drills begin like this, and no others: so no signal of a home ever joins a drill, nor a drill a signal.
+DRILL_KEY = "drill:"
+
 #: A kind that is not in the table, of a device that is newer than we are: somebody looks at it.
 UNKNOWN_KIND = _PERSON_URGENT
 
@@ -116,6 +121,12 @@ OPEN_STATES = tuple(state for state in State if state not in (State.RESOLVED, St
 
 _QUOTED_STATES = ", ".join(f"'{state}'" for state in State)
 _QUOTED_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
+
+# A drill ends as one, and nothing else ends like a drill.
+_ENDS_AS_WHAT_IT_IS = (
+    "CASE WHEN drill THEN outcome IS NULL OR outcome IN ('test', 'not_answered') "
+    "ELSE outcome IS DISTINCT FROM 'not_answered' END"
+)
 
 alarm = Table(
     "alarm",
@@ -135,6 +146,10 @@ alarm = Table(
     instant("raised_at", required=True),
     instant("happened_at", required=True),
     Column("late", Boolean, nullable=False, server_default=text("false")),
+    Column(
+        "drill", Boolean, nullable=False, server_default=text("false"),
+        comment="called as a drill; settled when it is raised",
+    ),
     Column("step", Integer, nullable=False, server_default=text("0"), comment="ladder step reached; 0: nobody paged"),
     instant("next_step_at"),
     Column("exhausted", Boolean, nullable=False, server_default=text("false")),
@@ -162,6 +177,9 @@ alarm = Table(
     ),
     instant("gathering_until", comment="nobody is paged before: others may make it an incident"),
     CheckConstraint("incident_id IS NULL OR priority > 0", name="life_critical_stands_alone"),
+    CheckConstraint(f"drill = starts_with(merge_key, '{DRILL_KEY}')", name="drill_has_its_own_key"),
+    CheckConstraint("NOT drill OR (incident_id IS NULL AND gathering_until IS NULL)", name="drill_stands_alone"),
+    CheckConstraint(_ENDS_AS_WHAT_IT_IS, name="drill_ends_as_one"),
     CheckConstraint("(closed_at IS NOT NULL) = (state IN ('resolved', 'cancelled'))", name="closed_has_its_time"),
     CheckConstraint("(state = 'resolved') = (outcome IS NOT NULL)", name="resolved_has_its_outcome"),
     Index("uq_alarm_open_merge_key", "merge_key", unique=True, postgresql_where=text("closed_at IS NULL")),
@@ -173,4 +191,4 @@ alarm = Table(
         postgresql_where=text("acknowledged_by IS NOT NULL AND closed_at IS NULL"),
     ),
     Index("ix_alarm_closed_at", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
-)
+)  # fmt: skip

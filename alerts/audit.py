@@ -50,18 +50,19 @@ class Found:
 
 
 # Open alarms by their own index, everything else by theirs. Spans are real time: a shift of the clock makes nobody
-# late. The live stream is left out, for its messages wait for whoever signs in.
+# late. The live stream is left out, for its messages wait for whoever signs in. Of drills only what shows that
+# escalation itself stands still: whom a drill does not reach is its result, and no alarm.
 _LOOK = text("""
     WITH open AS MATERIALIZED (
-        SELECT id, merge_key, step, station_id, owner_staff_id, incident_id FROM alarm
+        SELECT id, merge_key, step, station_id, owner_staff_id, incident_id, drill FROM alarm
         WHERE closed_at IS NULL LIMIT :most
     ), message AS MATERIALIZED (
         SELECT n.alarm_id, n.state, n.due_at, n.handed_over_at, n.provider_id, n.kind
-        FROM open JOIN notification n ON n.alarm_id = open.id
+        FROM open JOIN notification n ON n.alarm_id = open.id AND NOT open.drill
         WHERE n.state IN ('pending', 'handed_over') AND n.channel <> 'live' AND n.due_at < 'infinity'
     ), desk AS MATERIALIZED (
         SELECT id, EXISTS (SELECT FROM on_call(id, 'desk', carebed_now())) AS there
-        FROM (SELECT DISTINCT station_id AS id FROM open WHERE owner_staff_id IS NULL) AS needed
+        FROM (SELECT DISTINCT station_id AS id FROM open WHERE owner_staff_id IS NULL AND NOT drill) AS needed
     ), found AS (
         SELECT 'unarmed' AS trouble, id FROM open
         WHERE NOT EXISTS (SELECT FROM deadline WHERE alarm_id = open.id)
@@ -77,7 +78,7 @@ _LOOK = text("""
             AND extract(epoch FROM waited_since(handed_over_at)) > :undelivered
         UNION ALL
         SELECT 'nobody_called', id FROM open
-        WHERE step > 0 AND incident_id IS NULL AND owner_staff_id IS NULL
+        WHERE step > 0 AND incident_id IS NULL AND owner_staff_id IS NULL AND NOT drill
             AND NOT EXISTS (SELECT FROM notification n JOIN staff ON staff.id = n.staff_id AND staff.active
                             WHERE n.alarm_id = open.id AND n.kind <> ALL (:family))
             AND NOT EXISTS (SELECT FROM response r JOIN staff ON staff.id = r.staff_id AND staff.active
@@ -85,7 +86,7 @@ _LOOK = text("""
         UNION ALL
         SELECT 'no_owner', open.id FROM open LEFT JOIN staff ON staff.id = open.owner_staff_id
             LEFT JOIN desk ON desk.id = open.station_id
-        WHERE CASE WHEN owner_staff_id IS NULL THEN NOT desk.there ELSE NOT staff.active END
+        WHERE NOT drill AND CASE WHEN owner_staff_id IS NULL THEN NOT desk.there ELSE NOT staff.active END
     )
     SELECT trouble, count(*) FILTER (WHERE merge_key <> :own) AS alarms, bool_or(merge_key = :own) AS own,
         (array_agg(id ORDER BY id) FILTER (WHERE merge_key <> :own))[1:CAST(:named AS int)] AS ids

@@ -39,7 +39,7 @@ _ALARMS = """
            next_step_at, exhausted, last_resort_at, last_resorts, acknowledged_by, acknowledged_at,
            acknowledgement_expires_at, repeats,
            last_repeat_at, suspicion, presses, urged_at, devices, outcome, note, reference, closed_at, closed_by,
-           incident_id, gathering_until
+           incident_id, gathering_until, drill
     FROM alarm WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE
 """
 _LOCK_ALARMS = text(_ALARMS)
@@ -187,7 +187,7 @@ async def _save_deadlines(conn: AsyncConnection, now: datetime, changed: list[Ca
     armed = [
         {
             "id": case.id, "subject": str(case.id), "due_at": case.due_at,
-            "life_critical": case.priority is Priority.LIFE_CRITICAL,
+            "life_critical": case.priority is Priority.LIFE_CRITICAL and not case.drill,
         }
         for case in changed if case.open
     ]  # fmt: skip

@@ -27,9 +27,10 @@ _HOME = text("""
     FROM home WHERE home.id = :home
 """)
 
-# The open alarm of this kind at a home: the first one raised.
+# The open alarm of this kind at a home: the first one raised. Somebody who telephones is no drill, and joins none.
 _OPEN_AT_HOME = text("""
-    SELECT merge_key FROM alarm WHERE home_id = :home AND kind = :kind AND closed_at IS NULL ORDER BY raised_at LIMIT 1
+    SELECT merge_key FROM alarm WHERE home_id = :home AND kind = :kind AND closed_at IS NULL AND NOT drill
+    ORDER BY raised_at LIMIT 1
 """)
 
 

@@ -100,6 +100,8 @@ class Case:
     raised_at: datetime
     policy: Policy
     version: int = 0
+    drill: bool = False
+    """Called as a drill: the home and its family hear nothing of it, and whoever accepts it has done his part."""
     suspected: bool = False
     step: int = 0
     next_step_at: datetime | None = None
@@ -225,9 +227,9 @@ class Case:
 
     def say(self, phrase: Phrase) -> None:
         """Have the home told, where somebody there has called or may have come to harm; not of work orders, nor of what
-        is over by itself when a door is shut: a voice at night that nobody has asked for frightens."""
+        is over by itself when a door is shut: a voice at night that nobody has asked for frightens. Nor of drills."""
         urgent = self.priority is not Priority.WORK_ORDER and kind_of(self.kind).closing is Closing.BY_PERSON
-        if self.home_id is not None and urgent and phrase not in self.said:
+        if self.home_id is not None and urgent and not self.drill and phrase not in self.said:
             self.said.append(phrase)
 
     def tell_last_resort(self, kind: str) -> None:

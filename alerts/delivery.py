@@ -134,10 +134,10 @@ _NEXT_METHOD = text("""
 
 # News goes through one method; where that does not take it, through the person's next one that has not had it yet.
 _NEWS_BY_NEXT_METHOD = text("""
-    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, may_wait,
-        payload, state, created_at, next_attempt_at)
+    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, drill,
+        may_wait, payload, state, created_at, next_attempt_at)
     SELECT gen_random_uuid(), news.alarm_id, way.channel, news.staff_id, way.id, news.kind, news.step,
-        news.life_critical, news.may_wait, news.payload, 'pending', news.created_at, clock_timestamp()
+        news.life_critical, news.drill, news.may_wait, news.payload, 'pending', news.created_at, clock_timestamp()
     FROM notification AS news CROSS JOIN LATERAL (
         SELECT id, channel
         FROM contact_methods_of(ARRAY[news.staff_id], CAST(:channels AS text[]), :fresh, carebed_now())

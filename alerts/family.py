@@ -103,8 +103,8 @@ def _new(case: Case) -> Sequence[Event]:
 
 
 def occasions(case: Case, new: Sequence[Event]) -> list[str]:
-    """What these events are for relatives, in order."""
-    if case.home_id is None or case.priority is Priority.WORK_ORDER:
+    """What these events are for relatives, in order; nothing of a drill, which would only frighten them."""
+    if case.home_id is None or case.priority is Priority.WORK_ORDER or case.drill:
         return []
     found: list[str] = []
     for event in new:

@@ -102,7 +102,7 @@ def _arm_last_resort(case: Case, now: datetime, *, reached: bool) -> None:
     """The last-resort list is called when the last step has had its time; at once where it had nobody to call. One
     that is armed already stays."""
     wait_s = case.policy.last_resort_s
-    if case.held or wait_s is None:
+    if case.held or wait_s is None or case.drill:
         return
     at = now + timedelta(seconds=wait_s if reached else 0)
     case.last_resort_at = at if case.last_resort_at is None else min(at, case.last_resort_at)

@@ -57,7 +57,7 @@ def acknowledge(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dat
 
 
 def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
-    """A responder will go; the others who were called are told."""
+    """A responder will go; the others who were called are told. A drill is over with it: nobody is to set out."""
     _need_open(case)
     answer = _answer(case, staff_id)
     if answer.active:
@@ -71,6 +71,9 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     answer.expires_at = now + timedelta(seconds=case.policy.accepted_s)
     case.next_step_at = case.last_resort_at = None
     case.log("accepted", now, actor, device_time=at, responder=str(staff_id))
+    if case.drill:
+        end_drill(case, now, ENGINE, "drill_answered")
+        return
     case.tell("handled", [one for one in case.everybody() if one != staff_id])
     _tell_last_resort(case, "handled")
 
@@ -103,6 +106,8 @@ def en_route(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dateti
     if answer.state is ResponseState.ARRIVED:
         raise Refused("This responder has already arrived.")
     accept(case, now, staff_id, actor, at)
+    if not case.open:
+        return
     answer.state, answer.en_route_at, answer.device_at = ResponseState.EN_ROUTE, now, at
     answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
     case.next_step_at = None
@@ -116,6 +121,8 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     if answer.state is ResponseState.ARRIVED:
         return False
     accept(case, now, staff_id, actor, at)
+    if not case.open:
+        return False
     answer.state, answer.arrived_at, answer.device_at = ResponseState.ARRIVED, now, at
     answer.expires_at = now + timedelta(seconds=case.policy.on_scene_s)
     case.next_step_at = None
@@ -186,6 +193,8 @@ def resolve(
     if same and note in (None, case.note) and reference in (None, case.reference):
         return
     _need_open(case)
+    if outcome is Outcome.NOT_ANSWERED or (case.drill and outcome is not Outcome.TEST):
+        raise Refused(_NO_DRILL if case.drill else "Only a drill ends like that: say what was found.")
     people = [one for one in case.everybody() if one != staff_id]
     case.outcome, case.note, case.closed_by, case.reference = outcome, note, staff_id, reference
     _close(case, State.RESOLVED, now)
@@ -193,6 +202,22 @@ def resolve(
     case.log("resolved", now, actor, device_time=at, outcome=str(outcome), note=note, **more)
     case.tell("resolved", people)
     _tell_last_resort(case, "resolved")
+
+
+_NO_DRILL = "This is a drill: close it as a test. For somebody who needs help raise an alarm of its own."
+
+
+def end_drill(case: Case, now: datetime, actor: Actor, reason: str) -> None:
+    """The drill of this home is over; everybody who was called is told. `reason`: drill_answered, drill_over (its time
+    is), drill_stopped, drill_gave_way (to real alarms). Where nobody took it, the outcome says so."""
+    _need_open(case)
+    if not case.drill:
+        raise Refused("This is no drill.")
+    people = [one for one in case.everybody() if not (one in case.answers and case.answers[one].active)]
+    case.outcome = Outcome.TEST if case.taken else Outcome.NOT_ANSWERED
+    _close(case, State.RESOLVED, now)
+    case.log("resolved", now, actor, outcome=str(case.outcome), reason=reason)
+    case.tell("resolved", people)
 
 
 def cancel(case: Case, now: datetime, actor: Actor, happened_at: datetime | None) -> bool:
@@ -295,6 +320,8 @@ def reopen(case: Case, now: datetime, actor: Actor, note: str | None, at: dateti
     """Open a closed alarm again, within the time that its policy allows: the ladder starts anew, at once."""
     if case.open:
         return
+    if case.drill:
+        raise Refused("A drill that is over is not opened again: start another one.")
     if case.closed_at is not None and now - case.closed_at > timedelta(seconds=case.policy.reopen_s):
         raise Refused("The alarm was closed too long ago to be opened again: raise a new one.")
     case.closed_state = case.closed_at = case.closed_by = case.outcome = case.note = case.reference = None

@@ -1,7 +1,7 @@
 """How many alarms there are, and how many of them were real: by kind and detector, home and area.
 
-Counted from the alarms' rows, with the outcome that somebody gave each at its close. Tests are counted apart, and so is
-what nobody has judged: still open, or closed by itself or by the wearer.
+Counted from the alarms' rows, with the outcome that somebody gave each at its close. Tests and drills are counted
+apart, and so is what nobody has judged: still open, or closed by itself or by the wearer.
 """
 
 from collections.abc import Sequence
@@ -22,16 +22,17 @@ FALSE = (Outcome.NO_HELP_NEEDED, Outcome.FALSE_ALARM)
 _HOMES = 100
 
 _COUNTS = """
-    count(*) FILTER (WHERE outcome IS DISTINCT FROM 'test') AS alarms,
+    count(*) FILTER (WHERE NOT test) AS alarms,
     count(*) FILTER (WHERE outcome = ANY(:real)) AS "real", count(*) FILTER (WHERE outcome = ANY(:false)) AS "false",
-    count(*) FILTER (WHERE outcome = 'test') AS test,
-    count(*) FILTER (WHERE closed_at IS NULL) AS open,
+    count(*) FILTER (WHERE test) AS test,
+    count(*) FILTER (WHERE closed_at IS NULL AND NOT test) AS open,
     count(*) FILTER (WHERE state = 'cancelled') AS cancelled
 """
 
 # What was raised in that time in that branch; a person who was called elsewhere counts only his own branch.
 _RAISED = """
-    SELECT kind, coalesce(why ->> 'detector', kind) AS detector, home_id, area_code, outcome, state, closed_at
+    SELECT kind, coalesce(why ->> 'detector', kind) AS detector, home_id, area_code, outcome, state, closed_at,
+        drill OR outcome IS NOT DISTINCT FROM 'test' AS test
     FROM alarm WHERE area_code ^@ :branch AND in_scope(area_code) AND raised_at >= :since AND raised_at < :until
 """
 

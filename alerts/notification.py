@@ -40,6 +40,10 @@ notification = Table(
     Column("step", Integer, nullable=False),
     Column("life_critical", Boolean, nullable=False),
     Column(
+        "drill", Boolean, nullable=False, server_default=text("false"),
+        comment="goes after whatever is meant in earnest, by slots of its own",
+    ),
+    Column(
         "may_wait", Boolean, nullable=False, server_default=text("false"),
         comment="a work order: goes with others, and not in quiet hours",
     ),
@@ -56,7 +60,7 @@ notification = Table(
     label("answer_code", required=False),
     label("error", required=False),
     Index(
-        "ix_notification_pending", "channel", "life_critical", "next_attempt_at", "due_at",
+        "ix_notification_pending", "channel", "life_critical", "drill", "next_attempt_at", "due_at",
         postgresql_where=text("state IN ('pending', 'handed_over')"),
     ),
     Index(

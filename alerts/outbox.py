@@ -3,15 +3,15 @@
 A row is leased by moving its next attempt into the future, sent outside any transaction, and settled afterwards
 (`alerts.delivery`); a process that dies in between leaves a row that is sent again: a duplicate rather than a miss.
 
-Each channel has its own slots, and of these the life-critical class has its own: every slot takes its next message as
-soon as it is free, so a provider that hangs costs the slots that wait for it, and never those of another channel, nor
-those of life-critical messages for the sake of others.
+Each channel has its own slots, and of these each class (`Class`) has its own: every slot takes its next message as soon
+as it is free, so a provider that hangs costs the slots that wait for it, and never those of another channel, nor those
+of life-critical messages for the sake of others, nor those of what is meant in earnest for the sake of drills.
 """
 
 import asyncio
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import Counter, Histogram
 from psycopg import OperationalError as LostConnection
@@ -30,9 +30,18 @@ from carebed.logs import get_logger
 log = get_logger()
 
 _TICK_S = 1.0
+
+
+class Class(NamedTuple):
+    """Messages that wait for no others but their like."""
+
+    life_critical: bool
+    drill: bool = False
+
+
 #: Of each channel. More for what may not wait: one alarm calls several people, and a storm many. With a provider
 #: that takes 50 ms for a message, 64 were what a thousand alarms waited for; 128 are as many as the processor can fill.
-_SLOTS = {True: 128, False: 8}
+_SLOTS = {Class(life_critical=True): 128, Class(life_critical=False): 8, Class(life_critical=False, drill=True): 4}
 #: Longer than a send may take; this long a message that a dying process had in hand is delayed.
 _LEASE_S = 15
 
@@ -47,12 +56,12 @@ HANDOVER = Histogram(
 # skips these rows until the lease ends. Work orders of a person that wait for the same moment come along.
 _LEASE = text("""
     WITH slot AS (
-        SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:classes AS boolean[]), CAST(:free AS int[]))
-            AS slot (channel, life_critical, free)
+        SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:critical AS boolean[]), CAST(:drills AS boolean[]),
+            CAST(:free AS int[])) AS slot (channel, life_critical, drill, free)
     ), due AS MATERIALIZED (
         SELECT picked.id FROM slot CROSS JOIN LATERAL (
             SELECT id FROM notification
-            WHERE channel = slot.channel AND life_critical = slot.life_critical
+            WHERE channel = slot.channel AND life_critical = slot.life_critical AND drill = slot.drill
                 AND state IN ('pending', 'handed_over')
                 AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
             ORDER BY next_attempt_at LIMIT slot.free FOR UPDATE SKIP LOCKED) AS picked
@@ -91,8 +100,8 @@ class Outbox:
         self._composer = composer or Composer()
         self._settler = Settler(database)
         self._wake = asyncio.Event()
-        self._busy: dict[tuple[str, bool], set[asyncio.Task[None]]] = {
-            (name, life_critical): set() for name in self._channels for life_critical in (True, False)
+        self._busy: dict[tuple[str, Class], set[asyncio.Task[None]]] = {
+            (name, one): set() for name in self._channels for one in _SLOTS
         }
         for name in self._channels:
             for outcome in ("delivered", "handed_over", "failed", "undeliverable"):
@@ -124,7 +133,7 @@ class Outbox:
                     task.cancel()
 
     def _start(self, leased: Leased) -> None:
-        busy = self._busy[leased.row.channel, leased.row.life_critical]
+        busy = self._busy[leased.row.channel, Class(leased.row.life_critical, leased.row.drill)]
 
         def free(task: asyncio.Task[None]) -> None:
             busy.discard(task)
@@ -142,14 +151,17 @@ class Outbox:
         await asyncio.gather(*(self._deliver(one) for one in leased))
         return sum(len(one.rows) for one in leased)
 
-    async def _lease(self, free: dict[tuple[str, bool], int]) -> list[Leased]:
+    async def _lease(self, free: dict[tuple[str, Class], int]) -> list[Leased]:
         """As many messages as there are free slots, with their alarms as they are now; none while the database is
         away."""
-        slots = [(channel, life_critical, room) for (channel, life_critical), room in free.items() if room > 0]
+        slots = [(channel, *one, room) for (channel, one), room in free.items() if room > 0]
         if not slots:
             return []
-        channels, classes, room = zip(*slots, strict=True)
-        asked = {"channels": list(channels), "classes": list(classes), "free": list(room), "lease": _LEASE_S}
+        channels, critical, drills, room = zip(*slots, strict=True)
+        asked = {
+            "channels": list(channels), "critical": list(critical), "drills": list(drills), "free": list(room),
+            "lease": _LEASE_S,
+        }  # fmt: skip
         try:
             async with self._database.transaction() as conn:
                 rows = (await conn.execute(_LEASE, asked)).all()

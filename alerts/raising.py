@@ -18,7 +18,7 @@ from alerts.case import ENGINE, Actor, Case
 from alerts.choosing import Rules, Spot, read_rules
 from alerts.incident import GATHERING, OpenIncident, incident_of, join_incident, open_incidents
 from alerts.lifecycle import fell_again, repeat
-from alerts.policy import policy_json
+from alerts.policy import Policy, policy_json
 from alerts.suspicion import Suspicion
 from alerts.urgency import Urgency, press, recent_presses
 from carebed.ids import new_id
@@ -50,6 +50,8 @@ class Raise:
     `priority`: None for that of its kind.
     `gathers`: it may be one of many, so nobody is paged for it until that is known, or for as long as such a thing may
     wait (`alerts.incident`).
+    `drill`: called as a drill (`alerts.drill`), with a merge key of its own kind (`alerts.alarm.DRILL_KEY`) and, in
+    `policy`, the ladder that a drill climbs; None: whichever holds there.
     """
 
     kind: str
@@ -70,6 +72,8 @@ class Raise:
     becomes: "Raise | None" = None
     location: Mapping[str, float | None] | None = None
     gathers: bool = False
+    drill: bool = False
+    policy: Policy | None = None
 
 
 def merge_key(home_id: UUID, resident_id: UUID | None, kind: str, device_id: str | None = None) -> str:
@@ -95,14 +99,16 @@ _OPEN = text("SELECT merge_key, id FROM alarm WHERE merge_key = ANY(:keys) AND c
 # A concurrent raise of the same key wins or waits here; the loser's row is not returned, and he joins.
 _INSERT = text("""
     INSERT INTO alarm (id, version, kind, priority, state, area_code, station_id, home_id, resident_id, gateway_id,
-        device_id, merge_key, raised_at, happened_at, late, next_step_at, policy, why, incident_id, gathering_until)
+        device_id, merge_key, raised_at, happened_at, late, next_step_at, policy, why, incident_id, gathering_until,
+        drill)
     SELECT * FROM unnest(
         CAST(:id AS uuid[]), CAST(:version AS int[]), CAST(:kind AS text[]), CAST(:priority AS smallint[]),
         CAST(:state AS text[]), CAST(:area_code AS text[]), CAST(:station_id AS uuid[]), CAST(:home_id AS uuid[]),
         CAST(:resident_id AS uuid[]), CAST(:gateway_id AS text[]), CAST(:device_id AS text[]),
         CAST(:merge_key AS text[]), CAST(:raised_at AS timestamptz[]), CAST(:happened_at AS timestamptz[]),
         CAST(:late AS boolean[]), CAST(:next_step_at AS timestamptz[]), CAST(:policy AS jsonb[]),
-        CAST(:why AS jsonb[]), CAST(:incident_id AS uuid[]), CAST(:gathering_until AS timestamptz[]))
+        CAST(:why AS jsonb[]), CAST(:incident_id AS uuid[]), CAST(:gathering_until AS timestamptz[]),
+        CAST(:drill AS boolean[]))
     ON CONFLICT (merge_key) WHERE closed_at IS NULL DO NOTHING RETURNING id
 """)
 
@@ -253,7 +259,8 @@ def open_case(signal: Raise, now: datetime, rules: Rules, incidents: Sequence[Op
         home_id=signal.place.home_id,
         resident_id=signal.place.resident_id,
         raised_at=now,
-        policy=rules.choose(_spot(signal.place), signal.kind, priority, now).policy,
+        policy=signal.policy or rules.choose(_spot(signal.place), signal.kind, priority, now).policy,
+        drill=signal.drill,
         suspected=signal.suspicion is not None,
         suspicion=signal.suspicion,
         presses=(now,) * signal.presses,
@@ -263,7 +270,7 @@ def open_case(signal: Raise, now: datetime, rules: Rules, incidents: Sequence[Op
     case.next_step_at = first if signal.suspicion is None else max(first, signal.suspicion.page_at)
     case.log(
         "suspected" if case.suspected else "raised", now, signal.actor, device_time=signal.happened_at,
-        kind=signal.kind, late=signal.late, note=signal.note,
+        kind=signal.kind, late=signal.late, note=signal.note, **({"drill": True} if signal.drill else {}),
     )  # fmt: skip
     if signal.gathers:
         _gather(case, now, signal, incidents)
@@ -303,6 +310,7 @@ async def _insert(conn: AsyncConnection, new: list[tuple[Case, Raise]]) -> set[U
         "policy": [policy_json(case.policy) for case, _ in new],
         "incident_id": [case.incident_id for case, _ in new],
         "gathering_until": [case.gathering_until for case, _ in new],
+        "drill": [case.drill for case, _ in new],
         "why": [msgspec.json.encode(signal.why).decode() for _, signal in new],
     }
     return set((await conn.execute(_INSERT, columns)).scalars())

@@ -29,7 +29,7 @@ NEWS = FAMILY | {"repeated", "expired", "cancel_remark", "cleared_remark"}
 """For those who know of the alarm: once, through the first method, unless they are called anyway."""
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""
-NOT_CALLS = NEWS | OVER | {"answer", "verify", "test", "readiness"}
+NOT_CALLS = NEWS | OVER | {"answer", "verify", "test", "readiness", "drill_over"}
 
 #: The same news of one alarm (somebody presses again and again) goes to a person's telephone once in so long. The live
 #: stream has every one of them.
@@ -43,10 +43,10 @@ _ANSWERS_ALL = frozenset({"accepted", "en_route", "arrived"})
 _ANSWERS_OWN = frozenset({"declined", "acknowledged"})
 
 _SAVE = text("""
-    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, may_wait,
-        payload, state, created_at, due_at, next_attempt_at, answer_code)
-    VALUES (:id, :alarm_id, :channel, :staff_id, :contact_method_id, :kind, :step, :life_critical, :may_wait,
-        '{}', 'pending', :created_at, :due_at, clock_timestamp(), :answer_code)
+    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, drill,
+        may_wait, payload, state, created_at, due_at, next_attempt_at, answer_code)
+    VALUES (:id, :alarm_id, :channel, :staff_id, :contact_method_id, :kind, :step, :life_critical, :drill,
+        :may_wait, '{}', 'pending', :created_at, :due_at, clock_timestamp(), :answer_code)
 """)
 
 # Calls that an answer makes needless: what has not gone out stays where it is, what has is not sent again.
@@ -136,7 +136,7 @@ def _row(
     return {
         "id": new_id(), "alarm_id": case.id, "channel": channel, "staff_id": staff_id,
         "contact_method_id": way, "kind": kind, "step": case.step,
-        "life_critical": case.priority is Priority.LIFE_CRITICAL,
+        "life_critical": case.priority is Priority.LIFE_CRITICAL and not case.drill, "drill": case.drill,
         "may_wait": way is not None and case.priority is Priority.WORK_ORDER,
         "created_at": now, "due_at": due_at or now, "answer_code": code,
     }  # fmt: skip

@@ -81,13 +81,14 @@ _ALARM = f"""
             'en_route_at', {utc("r.en_route_at")}, 'arrived_at', {utc("r.arrived_at")}, 'left_at', {utc("r.left_at")}
         ) ORDER BY r.step, r.called_at, r.staff_id) AS list
         FROM answer r JOIN person ON person.id = r.staff_id GROUP BY r.alarm_id)
-    SELECT a.id, a.version, a.area_code, a.priority, due_at, a.closed_at, coalesce(answers.staff, '{{}}') AS called,
+    SELECT a.id, a.version, a.area_code, a.drill, a.priority, due_at, a.closed_at,
+        coalesce(answers.staff, '{{}}') AS called,
         json_build_object(
             'id', a.id, 'version', a.version, 'kind', a.kind, 'priority', {_PRIORITY}, 'state', a.state,
             'owner', json_build_object(
                 'type', CASE WHEN a.owner_staff_id IS NULL THEN 'station' ELSE 'staff' END,
                 'id', coalesce(a.owner_staff_id, a.station_id), 'name', coalesce(holder.name, desk.name)),
-            'raised_at', {utc("a.raised_at")}, 'happened_at', {utc("a.happened_at")}, 'late', a.late,
+            'raised_at', {utc("a.raised_at")}, 'happened_at', {utc("a.happened_at")}, 'late', a.late, 'drill', a.drill,
             'home', a.home_id, 'resident', a.resident_id,
             'place', json_build_object(
                 'name', coalesce(home.name, desk.name), 'address', home.address,
@@ -123,10 +124,11 @@ def _alarms(source: str, where: str, order: str) -> TextClause:
 # These alarms, by id.
 _BY_ID = _alarms(_WITH_DEADLINE, "a.id = ANY(:ids)", "a.id")
 
-# The board: most urgent first, then what falls due next. A cursor names the last row of the page before.
-_URGENCY = "a.priority, coalesce(due_at, timestamptz '9999-12-31 00:00Z'), a.id"
+# The board: most urgent first, then what falls due next; drills after everything that is meant in earnest. A cursor
+# names the last row of the page before.
+_URGENCY = "a.drill, a.priority, coalesce(due_at, timestamptz '9999-12-31 00:00Z'), a.id"
 _OPEN = _alarms(
-    _WITH_DEADLINE, f"a.closed_at IS NULL AND (NOT :resumed OR ({_URGENCY}) > (:priority, :at, :id))", _URGENCY
+    _WITH_DEADLINE, f"a.closed_at IS NULL AND (NOT :resumed OR ({_URGENCY}) > (:drill, :priority, :at, :id))", _URGENCY
 )
 
 # What is over, newest first.
@@ -153,14 +155,14 @@ async def read_alarms(conn: AsyncConnection, ids: Iterable[UUID]) -> list[dict[s
 
 async def open_alarms(conn: AsyncConnection) -> list[AlarmView]:
     """Every open alarm that the caller may see, most urgent first: the live stream's `open`."""
-    first = {"resumed": False, "priority": 0, "at": None, "id": None, "limit": None}
+    first = {"resumed": False, "drill": False, "priority": 0, "at": None, "id": None, "limit": None}
     return [_view(row) for row in await conn.execute(_OPEN, first)]
 
 
 async def list_alarms(
     conn: AsyncConnection, state: Literal["open", "closed"], limit: int, cursor: str | None = None
 ) -> AlarmPage:
-    """One page of the caller's alarms: open ones by priority, then deadline; closed ones newest first.
+    """One page of the caller's alarms: open ones by priority, then deadline, drills last; closed ones newest first.
 
     `limit`: 1 to `PAGE`. `cursor`: `next` of the page before; `BadCursor` when it is not one of this list's.
     """
@@ -169,7 +171,7 @@ async def list_alarms(
     if where is not None:
         parameters |= {"at": where.at, "id": where.id}
     if state == "open":
-        parameters["priority"] = 0 if where is None else where.priority
+        parameters |= {"drill": where is not None and where.drill, "priority": 0 if where is None else where.priority}
     rows = (await conn.execute(_OPEN if state == "open" else _CLOSED, parameters)).all()
     more = len(rows) > limit
     rows = rows[:limit]
@@ -198,11 +200,12 @@ class _Cursor:
     priority: int
     at: datetime
     id: UUID
+    drill: bool
 
     @staticmethod
     def after(row: Row[Any], state: str) -> str:
         at = row.closed_at if state == "closed" else row.due_at
-        parts = [state, row.priority, at.isoformat() if at else "never", str(row.id)]
+        parts = [state, row.priority, at.isoformat() if at else "never", str(row.id), row.drill]
         return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
 
     @classmethod
@@ -210,9 +213,9 @@ class _Cursor:
         if cursor is None:
             return None
         try:
-            of, priority, at, alarm_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-            if of != state or not isinstance(priority, int) or not 0 <= priority <= 2:
+            of, priority, at, alarm_id, drill = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if of != state or not isinstance(priority, int) or not 0 <= priority <= 2 or not isinstance(drill, bool):
                 raise BadCursor(_NOT_OURS)
-            return cls(priority, _NEVER if at == "never" else datetime.fromisoformat(at), UUID(alarm_id))
+            return cls(priority, _NEVER if at == "never" else datetime.fromisoformat(at), UUID(alarm_id), drill)
         except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
             raise BadCursor(_NOT_OURS) from None

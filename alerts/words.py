@@ -5,6 +5,7 @@ about anybody's health beyond the kind of the alarm, and nothing from the access
 shoulders.
 """
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 LANGUAGES = ("zh", "en")
@@ -105,12 +106,36 @@ _SAY: dict[str, tuple[str, str, str, str]] = {
         "验证码", "您的验证码是 {code}，10 分钟内有效。请勿告诉他人。",
         "Your code", "Your code is {code}. It holds for 10 minutes. Tell nobody.",
     ),
+    "drill_over": (
+        "演练：已结束", "演练已结束：{homes} 户中 {answered} 户有人响应。详情请查看演练记录。",
+        "Drill: it is over",
+        "The drill is over: {answered} of {homes} homes were answered for. Its record has the rest.",
+    ),
     "answer": ("您的回复", "", "Your answer", ""),
     "test": (
         "测试", "这是一条测试消息，无需行动。",
         "Test", "This is a test; you need not do anything.",
     ),
 }  # fmt: skip
+
+#: Of a drill, instead: nobody is to set out, and nobody to take it for a call for help.
+_SAY_OF_DRILL: dict[str, tuple[str, str, str, str]] = {
+    "called": (
+        "{kind}：请响应", "这是演练，请照常响应，无需前往。{place}：{kind}。编号 {number}。",
+        "{kind}: please answer",
+        "This is a drill: answer as you would, and do not go. {place}: {kind}. No. {number}.",
+    ),
+    "expired": (
+        "{kind}：请响应", "这是演练，您的响应已超时。{place}：{kind}。编号 {number}。",
+        "{kind}: still waiting", "This is a drill: your answer has run out. {place}: {kind}. No. {number}.",
+    ),
+    "resolved": (
+        "{kind}：已结束", "演练已结束，您无需行动。{place}：{kind}。编号 {number}。",
+        "{kind}: over", "The drill is over; you need not do anything. {place}: {kind}. No. {number}.",
+    ),
+}  # fmt: skip
+_DRILL = ("演练：", "Drill: ")
+_DO_NOT_GO = ("这是演练，请照常响应，无需前往。", "This is a drill: answer as you would, and do not go.")
 
 #: What somebody hears who has answered (`alerts.answers.Result`).
 _RESULTS: dict[str, tuple[str, str]] = {
@@ -122,6 +147,12 @@ _RESULTS: dict[str, tuple[str, str]] = {
         "未能识别您的回复。请回复 1 加三位编码表示前往，2 加编码表示不能去。",
         "We could not read that. Send 1 and the code to go, 2 and the code if you cannot.",
     ),
+}
+
+_RESULTS_OF_DRILL: dict[str, tuple[str, str]] = {
+    "going": ("已记录您的响应。这是演练，请勿前往。谢谢。", "Noted. This was a drill: do not go. Thank you."),
+    "taken": ("已记录：由您负责处理（演练）。", "Noted: you are in charge of the drill."),
+    "late": ("该演练已结束，您无需行动。", "This drill is over; you need not do anything."),
 }
 
 _MORE = ("另有 {more} 条。", " {more} more.")
@@ -145,9 +176,16 @@ def alarm_number(alarm_id: object) -> str:
     return str(alarm_id).replace("-", "")[-4:].upper()
 
 
-def kind_words(kind: str, language: str) -> str:
-    """The alarm's kind in words."""
-    return _KINDS.get(kind, _ANY_KIND)[_index(language)]
+def kind_words(alarm: dict[str, Any], language: str) -> str:
+    """The alarm's kind in words. Of a drill they say so: whatever a channel's template shows of an alarm shows its
+    kind."""
+    at = _index(language)
+    return (_DRILL[at] if alarm.get("drill") else "") + _KINDS.get(alarm["kind"], _ANY_KIND)[at]
+
+
+def drill_words(language: str) -> str:
+    """What who is to answer a drill must know."""
+    return _DO_NOT_GO[_index(language)]
 
 
 def answer_at(language: str) -> str:
@@ -157,22 +195,27 @@ def answer_at(language: str) -> str:
 
 def words(
     kind: str, alarm: dict[str, Any] | None, language: str, *, code: str | None = None, more: int = 0,
-    by_code: bool = False, result: str | None = None,
+    by_code: bool = False, result: str | None = None, figures: Mapping[str, Any] | None = None,
 ) -> Words:  # fmt: skip
     """What a message of this kind says. `alarm`: the alarm object; `more`: how many others go with it; `by_code`: it
-    can be answered by sending `code`; `result`: what became of an answer. A kind without words of its own says what a
-    call says."""
+    can be answered by sending `code`; `result`: what became of an answer; `figures`: of what is no alarm. A
+    kind without words of its own says what a call says."""
     at = _index(language)
+    drill = bool(alarm and alarm.get("drill"))
     say = _SAY.get(kind, _SAY["called"])
+    if drill:
+        say = _SAY_OF_DRILL.get(kind, say if kind in _SAY else _SAY_OF_DRILL["called"])
     title, body = (say[0], say[1]) if at == 0 else (say[2], say[3])
     parts = {
-        "kind": kind_words(alarm["kind"], language) if alarm else "",
+        "kind": kind_words(alarm, language) if alarm else "",
         "place": _place(alarm) if alarm else "",
         "number": alarm_number(alarm["id"]) if alarm else "",
         "code": code or "",
         "who": _who(alarm, at) if alarm else "",
     }
-    text = body.format(**parts) if result is None else _RESULTS[result][at]
+    told = {**parts, **(figures or {"homes": 0, "answered": 0})}
+    results = _RESULTS | _RESULTS_OF_DRILL if drill else _RESULTS
+    text = body.format(**told) if result is None else results[result][at]
     parts["news"] = text if result is not None else title.rpartition("：" if at == 0 else ": ")[2]
     if more:
         text += _MORE[at].format(more=more)

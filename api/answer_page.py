@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.moves import Move
-from alerts.words import alarm_number, kind_words
+from alerts.words import alarm_number, drill_words, kind_words
 
 _STYLE = (
     "body{font:18px/1.5 sans-serif;margin:0 auto;max-width:30em;padding:1em}h1{font-size:1.4em;margin:.2em 0}"
@@ -86,11 +86,13 @@ def page(
     place = alarm["place"]
     when = f"{_said('raised', language)} {_local(alarm['raised_at'], place['time_zone'])}"
     lines = [
-        f"<h1>{escape(kind_words(alarm['kind'], language))}</h1>",
+        f"<h1>{escape(kind_words(alarm, language))}</h1>",
         f"<p>{escape(str(place['address'] or place['name'] or '').partition(chr(10))[0])}</p>",
         f"<p>{_said('number', language)} {alarm_number(alarm['id'])} &middot; {when}</p>",
     ]
     said = [_said("refused", language)] if refused else []
+    if alarm["drill"]:
+        said.append(drill_words(language))
     said.append(_situation(alarm, language))
     mine = _mine(alarm, staff)
     if alarm["closed_at"] is None:

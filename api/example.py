@@ -12,6 +12,7 @@ ALARM: dict[str, Any] = {
     "raised_at": "2026-11-22T04:00:00.412Z",
     "happened_at": "2026-11-22T04:00:00.123Z",
     "late": False,
+    "drill": False,
     "home": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c",
     "resident": "0192f0c0-1d2e-7f3a-8b4c-6e7f8a9b0c1d",
     "place": {

@@ -61,7 +61,7 @@ _CALLS = text("""
     FROM notification JOIN alarm ON alarm.id = notification.alarm_id
     WHERE channel = 'live' AND notification.state = 'pending' AND staff_id = ANY(:staff)
       AND (alarm.closed_at IS NULL OR alarm.closed_at > carebed_now() - interval '10 minutes')
-    ORDER BY life_critical DESC, notification.created_at
+    ORDER BY life_critical DESC, notification.drill, notification.created_at
 """)
 
 _DELIVERED = text("""

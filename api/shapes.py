@@ -111,6 +111,7 @@ class Alarm(_Shape):
     raised_at: datetime
     happened_at: datetime
     late: bool = Field(description="it was old when it arrived")
+    drill: bool = Field(description="called as a drill: nobody is to go, and no home hears of it")
     home: UUID | None
     resident: UUID | None
     place: Place

@@ -54,6 +54,7 @@ def alarm_of(kind: str, place: str, due_s: float = 60.0, **change: Any) -> Json:
         "raised_at": stamp(-10),
         "happened_at": stamp(-11),
         "late": False,
+        "drill": False,
         "home": str(uuid.uuid4()),
         "resident": str(uuid.uuid4()),
         "place": {

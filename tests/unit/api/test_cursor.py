@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 from alerts.view import BadCursor, _Cursor
 
 
-@given(st.sampled_from(["open", "closed"]), st.integers(0, 2), st.datetimes(timezones=st.just(UTC)), st.uuids())
-def test_a_cursor_comes_back_as_it_was(state: str, priority: int, at: datetime, alarm: UUID) -> None:
-    row: Any = SimpleNamespace(priority=priority, due_at=at, closed_at=at, id=alarm)
-    assert _Cursor.read(_Cursor.after(row, state), state) == _Cursor(priority, at, alarm)
+@given(
+    st.sampled_from(["open", "closed"]),
+    st.integers(0, 2),
+    st.datetimes(timezones=st.just(UTC)),
+    st.uuids(),
+    st.booleans(),
+)
+def test_a_cursor_comes_back_as_it_was(state: str, priority: int, at: datetime, alarm: UUID, drill: bool) -> None:
+    row: Any = SimpleNamespace(priority=priority, due_at=at, closed_at=at, id=alarm, drill=drill)
+    assert _Cursor.read(_Cursor.after(row, state), state) == _Cursor(priority, at, alarm, drill)
 
 
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode()))

@@ -7,6 +7,7 @@ import { dayAndTime, useLanguage, useWords } from "../i18n/language";
 import { isOpen, isUnanswered, type Alarm } from "./alarm";
 import type { Board } from "./board";
 import { Countdown } from "./Countdown";
+import { kindName } from "./kind";
 import { MoveBar } from "./MoveBar";
 import { nextMove, permittedMoves, type Move } from "./moves";
 import { MoveButton } from "./MoveButton";
@@ -30,7 +31,7 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
   const language = useLanguage();
   const isSelected = useFrom(board, ({ selected, tab }) => selected[tab] === alarm.id);
   const title = useFocusThatFollows(isSelected, alarm);
-  const kind = words.kinds[alarm.kind] ?? alarm.kind;
+  const kind = kindName(alarm, words);
   const next = nextMove(permittedMoves(alarm, board.me, board.responderFor(alarm)));
   return (
     <article
@@ -43,6 +44,7 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
       data-unanswered={isUnanswered(alarm)}
       data-selected={isSelected}
       data-exhausted={alarm.exhausted && isOpen(alarm)}
+      data-drill={alarm.drill}
       onClick={() => board.select(alarm.id)}
     >
       <span className="kind-tile">
@@ -103,7 +105,7 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
 });
 
 function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
-  const { card, line } = useWords();
+  const { card, line, drill } = useWords();
   // Somebody holds it: the call of a while ago is answered, though not by this person.
   const called = useFrom(board, ({ calls }) => calls.has(alarm.id)) && isUnanswered(alarm);
   const isMissed = useFrom(board, ({ missed }) => missed?.appeared.includes(alarm.id) ?? false);
@@ -113,6 +115,7 @@ function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
   const times = alarm.repeats + 1;
   return (
     <>
+      {alarm.drill && isOpen(alarm) && <span className="chip drill">{drill.note}</span>}
       {alarm.repeats > 0 && <span className="chip strong">{pressed ? card.repeats(times) : card.signals(times)}</span>}
       {alarm.urged_at && isOpen(alarm) && <span className="chip strong">{card.urged}</span>}
       {alarm.late && (

@@ -2,6 +2,7 @@ import { useState } from "react";
 import { Dialog } from "../dialog/Dialog";
 import { useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
+import { kindName } from "./kind";
 
 export function CommentDialog({
   alarm,
@@ -22,7 +23,7 @@ export function CommentDialog({
       submit={{ label: words.comment.submit, busy: empty, onSubmit: () => onComment(note.trim()) }}
     >
       <p className="dim">
-        {words.kinds[alarm.kind] ?? alarm.kind} · {alarm.place.name}
+        {kindName(alarm, words)} · {alarm.place.name}
       </p>
       <label className="field">
         {words.comment.note}

@@ -7,6 +7,7 @@ import type { Alarm } from "./alarm";
 import type { Board } from "./board";
 import { EventLog } from "./EventLog";
 import { Explanation } from "./Explanation";
+import { kindName } from "./kind";
 import { WhereItHappened } from "./WhereItHappened";
 
 interface DetailsProps {
@@ -29,7 +30,7 @@ export function Details({ board, api, alarm, sheet, onClose }: DetailsProps) {
         {words.card.closeDetails}
       </button>
       <h2>
-        {words.kinds[alarm.kind] ?? alarm.kind} · {alarm.place.name}
+        {kindName(alarm, words)} · {alarm.place.name}
       </h2>
       <Explanation alarm={alarm} nowMs={board.clock.nowMs()} />
       <Facts board={board} alarm={alarm} />

@@ -3,6 +3,7 @@ import { Dialog } from "../dialog/Dialog";
 import { useWords } from "../i18n/language";
 import { OUTCOMES, type Alarm, type Outcome } from "./alarm";
 import type { MoveBody } from "./attempt";
+import { kindName } from "./kind";
 
 interface ResolveDialogProps {
   alarm: Alarm;
@@ -13,13 +14,15 @@ interface ResolveDialogProps {
 /** Closing needs a word on what was found: by digit, arrows or mouse; then a note; Enter resolves. */
 export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps) {
   const words = useWords();
-  const [outcome, setOutcome] = useState<Outcome>(OUTCOMES[0]);
+  // A drill ends as a test; the server takes nothing else.
+  const outcomes = alarm.drill ? (["test"] as const) : OUTCOMES;
+  const [outcome, setOutcome] = useState<Outcome>(outcomes[0]);
   const [note, setNote] = useState("");
   const [reference, setReference] = useState("");
   const toAmbulance = outcome === "handed_to_120";
 
   const digit = (event: KeyboardEvent): void => {
-    const chosen = event.target instanceof HTMLTextAreaElement ? undefined : OUTCOMES[Number(event.key) - 1];
+    const chosen = event.target instanceof HTMLTextAreaElement ? undefined : outcomes[Number(event.key) - 1];
     if (chosen) setOutcome(chosen);
   };
 
@@ -39,12 +42,12 @@ export function ResolveDialog({ alarm, onClose, onResolve }: ResolveDialogProps)
       }}
     >
       <p className="dim">
-        {words.kinds[alarm.kind] ?? alarm.kind} · {alarm.place.name}
+        {kindName(alarm, words)} · {alarm.place.name}
         {alarm.resident_name && ` · ${alarm.resident_name}`}
       </p>
       <fieldset className="outcomes" onKeyDown={digit}>
         <legend>{words.resolve.outcome}</legend>
-        {OUTCOMES.map((one, index) => (
+        {outcomes.map((one, index) => (
           <label key={one}>
             <input
               type="radio"

@@ -9,6 +9,8 @@ export interface Alarm {
   raised_at: string;
   happened_at: string;
   late: boolean;
+  /** Called as a drill: nobody is to go, and no home hears of it. */
+  drill: boolean;
   home: string | null;
   resident: string | null;
   place: { name: string; address: string | null; area: string; area_name: string; time_zone: string; station: string };
@@ -92,7 +94,8 @@ export interface Response {
 
 export const OUTCOMES = ["help_given", "emergency", "handed_to_120", "no_help_needed", "false_alarm", "test"] as const;
 
-export type Outcome = (typeof OUTCOMES)[number];
+/** A drill that nobody answered ends by itself as `not_answered`; nobody chooses that. */
+export type Outcome = (typeof OUTCOMES)[number] | "not_answered";
 
 /** What an operator can raise by hand after a telephone call, the usual ones first. */
 export const KINDS_BY_HAND = ["sos", "fall", "assist", "smoke", "gas", "leak"] as const;

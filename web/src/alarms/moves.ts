@@ -43,6 +43,9 @@ export const RESPONDER_MOVES: ReadonlySet<Move> = new Set<Move>([
   "decline",
 ]);
 
+/** Nobody goes to the door for a drill. */
+const TO_THE_DOOR: ReadonlySet<Move> = new Set<Move>(["en-route", "arrive", "leave"]);
+
 const ACTIVE: ReadonlySet<ResponseState> = new Set<ResponseState>(["accepted", "en_route", "arrived"]);
 
 /**
@@ -52,7 +55,7 @@ const ACTIVE: ReadonlySet<ResponseState> = new Set<ResponseState>(["accepted", "
 export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] {
   if (me.role === "supervisor") return [];
   const desk = atDesk(me);
-  if (!isOpen(alarm)) return desk ? ["reopen", "comment"] : ["comment"];
+  if (!isOpen(alarm)) return desk && !alarm.drill ? ["reopen", "comment"] : ["comment"];
   const own = stateOf(alarm, me.id);
   const moves = responderMoves(stateOf(alarm, responder));
   moves.add("comment");
@@ -60,7 +63,7 @@ export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] 
   if (desk && responder === me.id && holds(alarm, me)) moves.add("hand-back");
   if (desk) moves.add("escalate");
   if (desk || (me.role === "caregiver" && own !== null && ACTIVE.has(own))) moves.add("resolve");
-  return MOVES.filter((move) => moves.has(move));
+  return MOVES.filter((move) => moves.has(move) && !(alarm.drill && TO_THE_DOOR.has(move)));
 }
 
 /** The move that brings the alarm on, shown as the main button. */

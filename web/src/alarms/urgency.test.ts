@@ -19,6 +19,15 @@ describe("the order of the board", () => {
     ).toEqual(["sos", "leak", "battery"]);
   });
 
+  it("puts a drill behind everything that is meant in earnest", () => {
+    expect(
+      order(
+        { id: "drill", drill: true, deadline_at: "2026-11-22T03:00:00Z" },
+        { id: "battery", priority: "work_order", deadline_at: "2026-11-22T09:00:00Z" },
+      ),
+    ).toEqual(["battery", "drill"]);
+  });
+
   it("puts the nearest deadline first, and one that nothing will wake before all", () => {
     expect(
       order(

@@ -2,9 +2,10 @@ import type { Alarm, Priority } from "./alarm";
 
 const RANK: Record<Priority, number> = { life_critical: 0, urgent: 1, work_order: 2 };
 
-/** Order of the board, for Array.sort: priority, then the nearest deadline, then the older alarm. */
+/** Order of the board, for Array.sort: drills last, then priority, then the nearest deadline, then the older alarm. */
 export function byUrgency(a: Alarm, b: Alarm): number {
   return (
+    Number(a.drill) - Number(b.drill) ||
     (RANK[a.priority] ?? 0) - (RANK[b.priority] ?? 0) ||
     due(a) - due(b) ||
     Date.parse(a.raised_at) - Date.parse(b.raised_at) ||

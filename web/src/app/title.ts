@@ -1,4 +1,5 @@
 import { isUnanswered, type Alarm } from "../alarms/alarm";
+import { kindName } from "../alarms/kind";
 import type { Dictionary } from "../i18n/en";
 import type { LineState } from "../live/line";
 
@@ -9,5 +10,5 @@ export function titleFor(open: readonly Alarm[], line: LineState, words: Diction
   const waiting = open.filter(isUnanswered);
   const first = waiting[0];
   if (!first) return plain;
-  return `(${waiting.length}) ${words.kinds[first.kind] ?? first.kind} · ${first.place.name}`;
+  return `(${waiting.length}) ${kindName(first, words)} · ${first.place.name}`;
 }

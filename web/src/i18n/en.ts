@@ -184,6 +184,11 @@ export const en = {
     alarm_load: "Too many alarms",
   } as Record<string, string>,
 
+  drill: {
+    named: (kind: string) => `Drill: ${kind}`,
+    note: "This is a drill: answer as you would, and do not go.",
+  },
+
   priorities: { life_critical: "Life-critical", urgent: "Urgent", work_order: "Work order" },
 
   states: {
@@ -213,6 +218,7 @@ export const en = {
     false_alarm: "False alarm",
     test: "Test",
     handed_to_120: "Handed over to 120",
+    not_answered: "Nobody answered",
   },
 
   explain: explainEn,
@@ -266,7 +272,7 @@ export const en = {
     findings: { well: "well", needs_help: "needs help", not_reached: "cannot be reached" } as Record<string, string>,
     phrases: { help_is_coming: "Help is coming", alarm_cancelled: "The alarm is cancelled", family_raised: "that the station knows", family_coming: "who is on the way", family_over: "that it is over" } as Record<string, string>,
     actors: { device: "device", engine: "system", desk: "desk", staff: "staff" } as Record<string, string>,
-    reasons: { signed_off: "signed off", board_silent: "board silent" } as Record<string, string>,
+    reasons: { signed_off: "signed off", board_silent: "board silent", drill_answered: "drill answered", drill_over: "the drill's time is over", drill_stopped: "drill stopped", drill_gave_way: "drill gave way to calls for help" } as Record<string, string>,
     presses: (n: number, seconds: number) => `${n} presses in ${seconds} s`,
     deviceTime: (time: string) => `by the device's clock ${time}`,
   },

@@ -178,6 +178,11 @@ export const zh: Dictionary = {
     alarm_load: "报警过多",
   },
 
+  drill: {
+    named: (kind: string) => `演练：${kind}`,
+    note: "这是演练：请照常响应，无需前往。",
+  },
+
   priorities: { life_critical: "危及生命", urgent: "紧急", work_order: "工单" },
 
   states: {
@@ -207,6 +212,7 @@ export const zh: Dictionary = {
     false_alarm: "误报",
     test: "测试",
     handed_to_120: "已移交 120",
+    not_answered: "无人响应",
   },
 
   explain: explainZh,
@@ -260,7 +266,7 @@ export const zh: Dictionary = {
     findings: { well: "平安", needs_help: "需要帮助", not_reached: "联系不上" } as Record<string, string>,
     phrases: { help_is_coming: "救援正在路上", alarm_cancelled: "警报已取消", family_raised: "服务站已收到", family_coming: "已有人前往", family_over: "已处理完毕" } as Record<string, string>,
     actors: { device: "设备", engine: "系统", desk: "值班台", staff: "人员" },
-    reasons: { signed_off: "已签退", board_silent: "看板失联" },
+    reasons: { signed_off: "已签退", board_silent: "看板失联", drill_answered: "演练已响应", drill_over: "演练时间已到", drill_stopped: "演练被中止", drill_gave_way: "演练为真实呼叫让路" },
     presses: (n, seconds) => `${seconds} 秒内按 ${n} 次`,
     deviceTime: (time) => `设备时间 ${time}`,
   },

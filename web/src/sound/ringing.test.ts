@@ -16,6 +16,11 @@ describe("the ringing", () => {
     expect(ringFor([exampleAlarm({ kind: "offline", priority: "work_order" })], false)).toBeNull();
   });
 
+  it("keeps the siren for calls in earnest: a drill rings the bell, and drowns none of them", () => {
+    expect(ringFor([exampleAlarm({ drill: true })], false)).toBe("bell");
+    expect(ringFor([exampleAlarm({ drill: true }), exampleAlarm({ id: "real" })], false)).toBe("siren");
+  });
+
   it("tells of the lost line before all else", () => {
     expect(ringFor([exampleAlarm()], true)).toBe("lost");
   });

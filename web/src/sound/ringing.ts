@@ -5,11 +5,13 @@ export type Ring = "lost" | "siren" | "bell" | null;
 
 /**
  * The siren for a life-critical alarm that nobody has taken; the bell for an urgent one, and for a fall that the wearer
- * may still cancel. Work orders ring once when they come in, and not through the night.
+ * may still cancel. Work orders ring once when they come in, and not through the night. A drill rings the bell at most:
+ * whoever hears the siren must know that somebody has called.
  */
 export function ringFor(alarms: readonly Alarm[], lineLost: boolean): Ring {
   if (lineLost) return "lost";
   const waiting = alarms.filter((alarm) => isOpen(alarm) && isUnanswered(alarm));
-  if (waiting.some((alarm) => alarm.priority === "life_critical" && alarm.state === "raised")) return "siren";
+  const isCritical = (alarm: Alarm): boolean => alarm.priority === "life_critical" && alarm.state === "raised";
+  if (waiting.some((alarm) => isCritical(alarm) && !alarm.drill)) return "siren";
   return waiting.some((alarm) => alarm.priority !== "work_order") ? "bell" : null;
 }
