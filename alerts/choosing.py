@@ -11,8 +11,9 @@ Times of day are local times of the station's area. Every moment has exactly one
 clock changes has a policy at every moment: a span in the hour that is left out does not come, one in the hour that is
 there twice comes twice.
 
-Work orders, incidents and alarms about the platform follow only a policy that names their kind or priority: what a
-station sets for calls for help is not meant for a battery.
+Alarms about the platform and about readiness follow only a policy that names their kind: a branch's ladder for urgent
+alarms calls caregivers to a door, and there is none to go to. Work orders and incidents follow only one that names
+their kind or priority: what a station sets for calls for help is not meant for a battery.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -42,6 +43,8 @@ log = get_logger()
 
 #: Kinds of alarm about the platform itself.
 PLATFORM = frozenset({"lag", "audit"})
+#: They are for who answers for the platform and the rotas; nobody is called to a home by them.
+_OF_NO_HOME = PLATFORM | {"readiness"}
 
 _DAY_S = 86_400
 
@@ -114,14 +117,14 @@ class Rules:
             rule for rule in self.rules
             if (rule.from_time is None or local is not None)
             and rule.matches(spot, kind, priority, local or time())
-            and (not _apart(kind, priority) or rule.kind is not None or rule.priority is not None)
+            and (rule.kind is not None or not _apart(kind, priority, by_priority=rule.priority is not None))
         ]  # fmt: skip
         return max(found, key=lambda rule: rule.rank) if found else Rule(_default(kind, priority))
 
 
-def _apart(kind: str, priority: Priority) -> bool:
-    """Does only a policy that names it apply?"""
-    return kind in PLATFORM or kind in ("outage", "readiness") or priority is Priority.WORK_ORDER
+def _apart(kind: str, priority: Priority, *, by_priority: bool) -> bool:
+    """Is a policy that does not name the kind meant for others? `by_priority`: it names the priority."""
+    return kind in _OF_NO_HOME or (not by_priority and (kind == "outage" or priority is Priority.WORK_ORDER))
 
 
 def _default(kind: str, priority: Priority) -> Policy:

@@ -100,16 +100,17 @@ PLATFORM_POLICY = Policy(
     last_resort_s=300,
 )
 
-#: Hours ahead in which nobody can be reached: the manager has until then.
+#: Hours ahead in which nobody can be reached: the managers have until then. Where there is none, or none who answers,
+#: the desk and the district; where there is nobody at all, or a working day has gone by, the last resort.
 READINESS_POLICY = Policy(
     name="readiness",
-    steps=(Step(delay_s=0, call=("manager",)), Step(delay_s=3_600, call=("manager", "desk"))),
+    steps=(Step(delay_s=0, call=("manager",)), Step(delay_s=1_800, call=("desk", "district"))),
     loop_s=14_400,
     acknowledged_s=28_800,
     accepted_s=28_800,
     en_route_s=28_800,
     on_scene_s=28_800,
-    last_resort_s=None,
+    last_resort_s=28_800,
 )
 
 policy = Table(

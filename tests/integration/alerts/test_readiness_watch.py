@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from station_world import AREA, StationWorld
 
-from alerts.policy import Policy, Step
+from alerts.policy import Policy, Step, policy_json
 from alerts.readiness_watch import watch_readiness
 from carebed.ids import new_id
 from carebed.settings import Settings
@@ -121,6 +121,36 @@ async def test_the_stations_own_ladder_counts_and_a_taken_alarm_is_left_to_who_h
         assert await _gaps(world, settings) == []
     assert await world.open_alarms("readiness") == [alarm]
     assert (await world.log(alarm)).count("comment") == 1
+
+
+async def test_a_gap_is_the_managers_and_not_whoevers_the_station_calls_to_homes(
+    world: StationWorld, settings: Settings
+) -> None:
+    await world.do(
+        "INSERT INTO policy (id, station_id, priority, ladder) VALUES (:id, :station, 1, CAST(:ladder AS jsonb))",
+        id=new_id(), station=world.station, ladder=policy_json(Policy("urgent", (Step(0, ("rota:1",)),))),
+    )  # fmt: skip
+    await _gaps(world, settings)
+    (alarm,) = await world.open_alarms("readiness")
+    await world.tick()
+    assert await world.told(alarm) == ["manager"]
+    await world.after(1_800)
+    assert await world.told(alarm) == ["manager", "desk", "night-desk"]
+
+
+@pytest.mark.parametrize(
+    ("gone", "told", "last_resorts"),
+    [(["manager"], ["desk", "night-desk"], 0), (["manager", "operator"], [], 1)],
+)
+async def test_where_there_is_no_manager_it_is_the_districts_and_never_silent(
+    world: StationWorld, settings: Settings, gone: list[str], told: list[str], last_resorts: int
+) -> None:
+    await world.do("UPDATE staff SET active = false WHERE role = ANY (:gone)", gone=gone)
+    await _gaps(world, settings)
+    (alarm,) = await world.open_alarms("readiness")
+    await world.tick()
+    assert await world.told(alarm) == told
+    assert (await world.log(alarm)).count("last_resort") == last_resorts
 
 
 async def test_a_demo_is_judged_and_raises_nothing(world: StationWorld, settings: Settings) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.alarm import Priority
 from alerts.choosing import Rule, Rules, Spot
-from alerts.policy import DEFAULT_POLICY, INCIDENT_POLICY, PLATFORM_POLICY, WORK_ORDER_POLICY, Policy, Step
+from alerts.policy import DEFAULT_POLICY, INCIDENT_POLICY, PLATFORM_POLICY, READINESS_POLICY, WORK_ORDER_POLICY, Policy, Step
 
 STATION, OTHER, HOME = UUID(int=1), UUID(int=2), UUID(int=3)
 SPOT = Spot(STATION, "350102001001", HOME)
@@ -69,6 +69,18 @@ def test_what_is_set_for_calls_for_help_is_not_meant_for_batteries(
     assert general.choose(SPOT, kind, priority, NOON).policy is default
     named = Rules((rule("home", home_id=HOME), rule("kind", kind=kind)))
     assert named.choose(SPOT, kind, priority, NOON).policy.name == "kind"
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"), [("readiness", READINESS_POLICY), ("lag", PLATFORM_POLICY), ("audit", PLATFORM_POLICY)]
+)
+def test_caregivers_are_not_called_for_a_gap_in_a_rota(kind: str, default: Policy) -> None:
+    """Whoever calls them to urgent alarms means a home."""
+    urgent = rule("urgent", station_id=STATION, priority=1)
+    assert Rules((urgent,)).choose(SPOT, kind, Priority.URGENT, NOON).policy is default
+    assert Rules((urgent,)).choose(SPOT, "outage", Priority.URGENT, NOON).policy.name == "urgent"
+    named = rule("by its name", area_code="350000000000", kind=kind)
+    assert Rules((urgent, named)).choose(SPOT, kind, Priority.URGENT, NOON).policy.name == "by its name"
 
 
 @pytest.mark.parametrize(
