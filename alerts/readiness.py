@@ -1,7 +1,8 @@
 """Can somebody be reached? The first two steps of a ladder, played against the hours ahead. Pure functions.
 
 A step counts as the ladder counts it (`alerts.ladder`): a desk goes to no door, so a desk alone is enough only where
-the step calls nobody else of the station. Neighbours and relatives of one home make no station ready and are left out.
+the step calls nobody else. Neighbours and relatives of one home make no station ready and are left out here; what they
+mean for their home is `alerts.readiness_homes`'.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,6 +51,15 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Away:
+    """Somebody who is away for a time, whatever he would answer to."""
+
+    staff_id: UUID
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Gap:
     """A step that reaches nobody from `since` to `until`. `people`: who would be called, and why that is in vain."""
 
@@ -74,9 +84,20 @@ def steps_of(policy: Policy) -> list[tuple[int, tuple[str, ...]]]:
     return judged[:STEPS]
 
 
-def targets_of(policies: Iterable[Policy]) -> set[str]:
-    """Everything that is called in the steps to be judged."""
-    return {target for policy in policies for _, targets in steps_of(policy) for target in targets}
+def present(on_call: Iterable[OnCall], away: Mapping[UUID, Sequence[Away]]) -> list[OnCall]:
+    """Who is on call when he is not away."""
+    there: list[OnCall] = []
+    for one in on_call:
+        since = one.since
+        for gone in sorted(away.get(one.staff_id, ()), key=lambda gone: gone.since):
+            if gone.since > since:
+                there.append(replace(one, since=since, until=min(gone.since, one.until)))
+            since = max(since, gone.until)
+            if since >= one.until:
+                break
+        if since < one.until:
+            there.append(replace(one, since=since))
+    return [one for one in there if one.since < one.until]
 
 
 def judge(
@@ -110,8 +131,12 @@ def _judge(
         if how.reason is None or (how.until is not None and at < how.until):
             return None
         in_vain.append((one, how.reason))
-    nearest = min((reason for _, reason in in_vain), key=lambda reason: _RANK[reason], default=Reason.NOBODY)
-    return nearest, tuple(in_vain)
+    return nearest(reason for _, reason in in_vain), tuple(in_vain)
+
+
+def nearest(reasons: Iterable[Reason]) -> Reason:
+    """That of whoever is nearest to being reached; where there is nobody, that."""
+    return min(reasons, key=lambda reason: _RANK[reason], default=Reason.NOBODY)
 
 
 def _joined(gaps: Iterable[Gap]) -> list[Gap]:

@@ -1,6 +1,11 @@
-"""Looks at who is on call in the hours ahead and how he can be reached, for all stations in a few statements."""
+"""Looks at who is on call in the hours ahead and how he can be reached, for all stations and homes in a few statements.
 
-from collections.abc import Collection, Iterable, Mapping
+Homes are looked at one by one only where the station's verdict does not say it: where a ladder of their own or of their
+part of the area holds, or where a step calls only a home's own people.
+"""
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -9,31 +14,13 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.alarm import KINDS, Priority
-from alerts.choosing import Rule, Rules, Spot, read_rules
 from alerts.policy import Policy
-from alerts.readiness import Gap, OnCall, Reach, Reason, judge, targets_of
-from alerts.rota_plan import instant_of
-from registry.area import scope_of
+from alerts.readiness import Away, Gap, OnCall, Reach, Reason, judge, present
+from alerts.readiness_homes import HomeGaps, Station, bounded, shared_targets
+from alerts.readiness_ladders import Ladders, Place, SomeHome, ladders_of, some_homes
 
 #: So long the page that somebody has open is expected to stay so: until the next look, and a little longer.
 SIGNED_IN = timedelta(minutes=15)
-
-#: Kinds that have ladders of their own whatever is set, and call no caregiver.
-_ABOUT_US = frozenset({"lag", "audit", "readiness", "outage"})
-#: One of each priority stands for all kinds that nothing is set for.
-_USUAL = ("sos", "inactivity")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A station, and the zone that its people live by."""
-
-    station_id: UUID
-    name: str
-    area_code: str
-    zone: ZoneInfo
-
 
 _STATIONS = text("""
     SELECT station.id, station.name, station.area_code, area.time_zone
@@ -46,11 +33,18 @@ _SHIFTS = text("""
     FROM rota JOIN staff ON staff.id = rota.staff_id AND staff.active WHERE starts_at < :end AND ends_at > :begin
 """)
 
-# Who answers to targets that know no hours.
+# Who answers to targets that know no hours. Absences are taken out afterwards: somebody may be back before the night.
 _STANDING = text("""
     SELECT asked.station_id, asked.target, staff_id
     FROM unnest(CAST(:stations AS uuid[]), CAST(:targets AS text[])) AS asked (station_id, target),
-        LATERAL on_call(asked.station_id, asked.target, :begin, NULL) AS staff_id
+        LATERAL on_call(asked.station_id, asked.target, 'infinity', NULL) AS staff_id
+""")
+
+_ACTIVE = text("SELECT id FROM staff WHERE id = ANY (:people) AND active")
+
+_AWAY = text("""
+    SELECT staff_id, begins_at, ends_at FROM staff_absence
+    WHERE staff_id = ANY (:people) AND withdrawn_at IS NULL AND begins_at < :end AND ends_at > :begin
 """)
 
 # The best of each person's methods. One is proven by its last delivery, or by the code that came through it; a failure
@@ -74,82 +68,102 @@ _REACH = text("""
 """)
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of one station: steps that reach nobody for whatever home, and homes that nobody is reached for besides."""
+
+    gaps: list[Gap]
+    homes: HomeGaps
+
+    @property
+    def ready(self) -> bool:
+        """There is nothing to mend."""
+        return not self.gaps and not self.homes.count
+
+
 async def look(
     conn: AsyncConnection, begin: datetime, end: datetime, channels: Collection[str], age: timedelta
-) -> dict[Place, list[Gap]]:
-    """Every station with its gaps within [`begin`, `end`). `channels`: those set up here that can reach a person.
+) -> dict[Place, Verdict]:
+    """The verdict of every station for [`begin`, `end`). `channels`: those set up here that can reach a person.
     `age`: after which a delivery proves a method no more."""
     rows = await conn.execute(_STATIONS)
     places = [Place(row.id, row.name, row.area_code, ZoneInfo(row.time_zone)) for row in rows]
-    rules = await read_rules(conn, [Spot(place.station_id, place.area_code) for place in places])
-    ladders = {place.station_id: _Ladders(place, rules) for place in places}
-    on_call = await _on_call(conn, ladders, begin, end)
+    ladders, quarters = await ladders_of(conn, places, begin, end)
+    homes = await some_homes(conn, ladders, quarters)
+    on_call = await _on_call(conn, ladders, homes, begin, end)
     people = {one.staff_id for some in on_call.values() for one in some}
+    people |= {one for some in homes.values() for home in some for one in home.household.people}
+    away = await _away(conn, people, begin, end)
     reach = await _reach(conn, people, begin, channels, age)
     found = {}
     for place in places:
-        own = ladders[place.station_id]
-        some = on_call.get(place.station_id, [])
-        theirs = {one.staff_id: reach[one.staff_id] for one in some}
-        found[place] = judge(own.at, some, theirs, begin, end, own.cuts(begin, end))
+        await asyncio.sleep(0)  # ten thousand homes are a second's work, and this process has other tasks
+        some = present(on_call.get(place.station_id, ()), away)
+        found[place] = Verdict(
+            _judge(ladders[place.station_id], some, reach, begin, end),
+            _judge_homes(Station(some, reach, away, begin, end), homes.get(place.station_id, ())),
+        )
     return found
 
 
-class _Ladders:
-    """The ladders that alarms of one station's homes may get, over the day. Those of single homes are left out."""
+def _judge(
+    ladders: Ladders, on_call: Iterable[OnCall], reach: Mapping[UUID, Reach], begin: datetime, end: datetime
+) -> list[Gap]:
+    usual = ladders.usual
+    targets = shared_targets(usual.all())
+    some = [one for one in on_call if one.target in targets]
+    return judge(usual.at, some, {one.staff_id: reach[one.staff_id] for one in some}, begin, end, usual.edges)
 
-    def __init__(self, place: Place, rules: Rules) -> None:
-        self._spot = Spot(place.station_id, place.area_code)
-        self._zone = place.zone
-        self._set = [rule for rule in rules.rules if self._meant(rule)]
-        self._rules = Rules(self._set, {place.station_id: place.zone})
-        named = {rule.kind for rule in self._set if rule.kind is not None} - _ABOUT_US
-        self._kinds = {
-            kind: KINDS[kind].priority for kind in (*_USUAL, *named)
-            if kind in KINDS and KINDS[kind].priority is not Priority.WORK_ORDER
-        }  # fmt: skip
 
-    def _meant(self, rule: Rule) -> bool:
-        here = rule.station_id in (None, self._spot.station_id) and rule.home_id is None
-        return here and (rule.area_code is None or self._spot.area_code.startswith(scope_of(rule.area_code)))
-
-    def at(self, moment: datetime) -> list[Policy]:
-        """At this moment, each once."""
-        chosen = [self._rules.choose(self._spot, kind, priority, moment) for kind, priority in self._kinds.items()]
-        return list(dict.fromkeys(rule.policy for rule in chosen))
-
-    def all(self) -> Iterable[Policy]:
-        """At whatever time."""
-        return [*(rule.policy for rule in self._set), *self.at(datetime.now(self._zone))]
-
-    def cuts(self, begin: datetime, end: datetime) -> list[datetime]:
-        """When other ladders may hold than before."""
-        times = {at for rule in self._set for at in (rule.from_time, rule.to_time) if at is not None}
-        first = begin.astimezone(self._zone).date()
-        days = [first + timedelta(days=day) for day in range(-1, (end - begin).days + 3)]
-        return [instant_of(self._zone, day, at) for day in days for at in times]
+def _judge_homes(station: Station, homes: Iterable[SomeHome]) -> HomeGaps:
+    judged = (station.first_gap(home.household, home.ladders, shared=home.other) for home in homes)
+    return bounded(gap for gap in judged if gap is not None)
 
 
 async def _on_call(
-    conn: AsyncConnection, ladders: Mapping[UUID, _Ladders], begin: datetime, end: datetime
-) -> dict[UUID, list[OnCall]]:
+    conn: AsyncConnection, ladders: Mapping[UUID, Ladders], homes: Mapping[UUID, Sequence[SomeHome]], begin: datetime,
+    end: datetime,
+) -> dict[UUID, list[OnCall]]:  # fmt: skip
     found: dict[UUID, list[OnCall]] = {}
     for row in await conn.execute(_SHIFTS, {"begin": begin, "end": end}):
         found.setdefault(row.station_id, []).append(OnCall(row.target, row.staff_id, row.since, row.until))
-    standing = [
-        (station, target) for station, own in ladders.items()
-        for target in sorted(targets_of(own.all())) if not target.startswith("rota:")
-    ]  # fmt: skip
-    asked = {"stations": [one for one, _ in standing], "targets": [target for _, target in standing], "begin": begin}
-    for row in await conn.execute(_STANDING, asked):
+    asked = [(station, target) for station, own in ladders.items()
+             for target in sorted(shared_targets(_policies(own, homes.get(station, ()))))
+             if not target.startswith("rota:")]  # fmt: skip
+    standing = [one for one in asked if not one[1].startswith("person:")]
+    rows = await conn.execute(
+        _STANDING,
+        {"stations": [one for one, _ in standing], "targets": [target for _, target in standing]},
+    )
+    for row in rows:
         found.setdefault(row.station_id, []).append(OnCall(row.target, row.staff_id, begin, end))
+    named = [(station, target, UUID(target[7:])) for station, target in asked if target.startswith("person:")]
+    active = set((await conn.execute(_ACTIVE, {"people": [one for _, _, one in named]})).scalars()) if named else set()
+    for station, target, person in named:
+        if person in active:
+            found.setdefault(station, []).append(OnCall(target, person, begin, end))
+    return found
+
+
+def _policies(ladders: Ladders, homes: Iterable[SomeHome]) -> list[Policy]:
+    """Every ladder that is looked at, once."""
+    ahead = {id(one): one for one in (ladders.usual, *(home.ladders for home in homes))}
+    return [policy for one in ahead.values() for policy in one.all()]
+
+
+async def _away(
+    conn: AsyncConnection, people: Collection[UUID], begin: datetime, end: datetime
+) -> dict[UUID, list[Away]]:
+    found: dict[UUID, list[Away]] = {}
+    for row in await conn.execute(_AWAY, {"people": list(people), "begin": begin, "end": end}):
+        found.setdefault(row.staff_id, []).append(Away(row.staff_id, row.begins_at, row.ends_at))
     return found
 
 
 async def _reach(
     conn: AsyncConnection, people: Collection[UUID], begin: datetime, channels: Collection[str], age: timedelta
 ) -> dict[UUID, Reach]:
-    asked = {"people": sorted(people), "begin": begin, "channels": list(channels), "age": age}
+    asked = {"people": list(people), "begin": begin, "channels": list(channels), "age": age}
     found = {one: Reach(Reason.NO_METHOD) for one in people}
     for row in await conn.execute(_REACH, asked):
         reason = Reason.NO_METHOD if row.best is None else None if row.best == "a" else Reason(row.best[2:])

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 from prometheus_client import Gauge
-from sqlalchemy import Column, ForeignKey, Table, text
+from sqlalchemy import Column, ForeignKey, Integer, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,8 +20,8 @@ from alerts.case import ENGINE
 from alerts.channels import channels
 from alerts.raising import Place as RaisedAt
 from alerts.raising import Raise, raise_alarms
-from alerts.readiness import Gap
-from alerts.readiness_look import Place, look
+from alerts.readiness_ladders import Place
+from alerts.readiness_look import Verdict, look
 from alerts.remark import remark
 from alerts.why import why_readiness, why_ready
 from carebed.clock import now as clock_now
@@ -36,6 +36,7 @@ AHEAD = timedelta(hours=24)
 _NO_ROUTES = frozenset({"live", "webhook"})
 
 GAPS = Gauge("carebed_readiness_gaps", "Gaps of the hours ahead in which a step reaches nobody, by reason", ["reason"])
+HOMES = Gauge("carebed_readiness_homes", "Homes for which, by their own ladder or people, a step reaches nobody")
 JUDGED = Gauge("carebed_readiness_timestamp_seconds", "When readiness was last judged (Unix time)")
 
 readiness = Table(
@@ -45,15 +46,18 @@ readiness = Table(
     instant("judged_at", required=True),
     instant("until", required=True),
     Column("gaps", JSONB, nullable=False, comment="as api.readiness_shapes.UnreachedStep"),
+    Column("homes", Integer, nullable=False, server_default=text("0"), comment="that nobody is reached for besides"),
+    Column("first_homes", JSONB, nullable=False, server_default=text("'[]'"), comment="the first of them, by time"),
     comment="whether the first steps of each station's ladders reach somebody in the hours ahead",
 )
 
 _KEEP = text("""
-    INSERT INTO readiness (station_id, judged_at, until, gaps)
-    SELECT station, :now, :until, gaps
-    FROM unnest(CAST(:stations AS uuid[]), CAST(:gaps AS jsonb[])) AS judged (station, gaps)
-    ON CONFLICT (station_id) DO UPDATE
-    SET judged_at = EXCLUDED.judged_at, until = EXCLUDED.until, gaps = EXCLUDED.gaps
+    INSERT INTO readiness (station_id, judged_at, until, gaps, homes, first_homes)
+    SELECT station, :now, :until, gaps, homes, first_homes
+    FROM unnest(CAST(:stations AS uuid[]), CAST(:gaps AS jsonb[]), CAST(:homes AS int[]), CAST(:first_homes AS jsonb[]))
+        AS judged (station, gaps, homes, first_homes)
+    ON CONFLICT (station_id) DO UPDATE SET judged_at = EXCLUDED.judged_at, until = EXCLUDED.until,
+        gaps = EXCLUDED.gaps, homes = EXCLUDED.homes, first_homes = EXCLUDED.first_homes
 """)
 
 _OPEN = text("""
@@ -80,36 +84,51 @@ async def watch_readiness(database: Database, settings: Settings) -> None:
             await _say(conn, now, found, through)
     JUDGED.set_to_current_time()
     counts: dict[str, int] = {}
-    for gaps in found.values():
-        for gap in gaps:
+    for verdict in found.values():
+        for gap in verdict.gaps:
             counts[gap.reason] = counts.get(gap.reason, 0) + 1
     GAPS.clear()
     for reason, count in counts.items():
         GAPS.labels(reason).set(count)
+    HOMES.set(sum(verdict.homes.count for verdict in found.values()))
 
 
-async def _keep(conn: AsyncConnection, now: datetime, found: Mapping[Place, Sequence[Gap]]) -> None:
-    rows = [(place.station_id, _as_json(gaps)) for place, gaps in found.items()]
-    asked = {"stations": [one for one, _ in rows], "gaps": [gaps for _, gaps in rows], "now": now, "until": now + AHEAD}
+async def _keep(conn: AsyncConnection, now: datetime, found: Mapping[Place, Verdict]) -> None:
+    asked = {
+        "stations": [place.station_id for place in found], "now": now, "until": now + AHEAD,
+        "gaps": [_gaps_json(verdict) for verdict in found.values()],
+        "homes": [verdict.homes.count for verdict in found.values()],
+        "first_homes": [_homes_json(verdict) for verdict in found.values()],
+    }  # fmt: skip
     await conn.execute(_KEEP, asked)
 
 
-def _as_json(gaps: Sequence[Gap]) -> str:
+def _gaps_json(verdict: Verdict) -> str:
     return msgspec.json.encode([
         {
             "policy": gap.policy, "step": gap.step, "targets": gap.targets, "from": gap.since, "until": gap.until,
             "reason": gap.reason, "people": [{"staff": one, "reason": reason} for one, reason in gap.people],
-        } for gap in gaps
+        } for gap in verdict.gaps
     ]).decode()  # fmt: skip
 
 
-async def _say(
-    conn: AsyncConnection, now: datetime, found: Mapping[Place, Sequence[Gap]], through: Sequence[str]
-) -> None:
+def _homes_json(verdict: Verdict) -> str:
+    return msgspec.json.encode([
+        {
+            "home": gap.home_id, "policy": gap.policy, "step": gap.step, "targets": gap.targets, "from": gap.since,
+            "until": gap.until, "reason": gap.reason,
+        } for gap in verdict.homes.first
+    ]).decode()  # fmt: skip
+
+
+async def _say(conn: AsyncConnection, now: datetime, found: Mapping[Place, Verdict], through: Sequence[str]) -> None:
     """One alarm for each station with gaps; a remark when they are others than before; over when there are none."""
     there: dict[str, Any] = {row.merge_key: row.text for row in await conn.execute(_OPEN)}
-    reasons = {_key(place.station_id): (place, why_readiness(gaps, now, now + AHEAD, place.zone))
-               for place, gaps in found.items() if gaps}  # fmt: skip
+    reasons = {
+        _key(place.station_id): (
+            place, why_readiness(verdict.gaps, verdict.homes.count, verdict.homes.first, now, now + AHEAD, place.zone)
+        ) for place, verdict in found.items() if not verdict.ready
+    }  # fmt: skip
     signals = [
         Raise(KIND, RaisedAt(place.station_id, place.area_code), key, now, reason, counts_again=False)
         for key, (place, reason) in reasons.items() if key not in there

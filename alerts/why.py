@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 _KIND_WORDS = {
@@ -174,6 +175,7 @@ _IN_VAIN = {
     "not_delivered": ("nothing was delivered to who is on call for too long", "长期没有通知成功送达值班人员"),
 }
 _GAPS_NAMED = 10
+_HOMES_NAMED = 3
 
 
 class _Gap(Protocol):
@@ -193,29 +195,56 @@ class _Gap(Protocol):
     def reason(self) -> str: ...
 
 
-def why_readiness(gaps: Sequence[_Gap], now: datetime, horizon: datetime, zone: ZoneInfo) -> dict[str, Any]:
-    """Steps that reach nobody in the hours ahead. A gap that has begun, or that goes on beyond them, has no time at
-    that end, so that the words stay the same from look to look."""
+class _HomeGap(_Gap, Protocol):
+    """As `alerts.readiness_homes.HomeGap`."""
 
-    def when(gap: _Gap) -> tuple[str, str]:
+    @property
+    def home_id(self) -> UUID: ...
+    @property
+    def name(self) -> str: ...
+
+
+def why_readiness(
+    gaps: Sequence[_Gap], homes: int, first_homes: Sequence[_HomeGap], now: datetime, horizon: datetime, zone: ZoneInfo
+) -> dict[str, Any]:
+    """Steps that reach nobody in the hours ahead, and `homes` for which one does, with the first of them. A gap that
+    has begun, or that goes on beyond them, has no time at that end, so that the words stay the same from look to look.
+    """
+
+    def said(gap: _Gap, home: str = "") -> tuple[str, str]:
         since = None if gap.since <= now else f"{gap.since.astimezone(zone):%m-%d %H:%M}"
         until = None if gap.until >= horizon else f"{gap.until.astimezone(zone):%m-%d %H:%M}"
-        en = f"{f'from {since}' if since else 'now'}{f' to {until}' if until else ' on'}"
-        return en, f"{since or '现在'}至{until or '以后'}"
+        when = f"{f'from {since}' if since else 'now'}{f' to {until}' if until else ' on'}"
+        en, zh = _IN_VAIN[gap.reason]
+        en = f"{home and home + ' '}{when}, step {gap.step} ({gap.policy}: {', '.join(gap.targets)}): {en}"
+        zh = f"第 {gap.step} 步（{gap.policy}：{'、'.join(gap.targets)}）：{zh}"
+        return en, f"{home}{since or '现在'}至{until or '以后'}，{zh}"
 
-    named = [(gap, *when(gap), *_IN_VAIN[gap.reason]) for gap in gaps[:_GAPS_NAMED]]
+    named = [said(gap) for gap in gaps[:_GAPS_NAMED]]
     more = len(gaps) - len(named)
-    en = "; ".join(f"{at}, step {gap.step} ({gap.policy}: {', '.join(gap.targets)}): {words}"
-                   for gap, at, _, words, _ in named)  # fmt: skip
-    zh = "；".join(f"{at}，第 {gap.step} 步（{gap.policy}：{'、'.join(gap.targets)}）：{words}"
-                  for gap, _, at, _, words in named)  # fmt: skip
+    en = "; ".join(words for words, _ in named) + (f"; and {more} more" if more else "")
+    zh = "；".join(words for _, words in named) + (f"；另有 {more} 处" if more else "")
+    if homes:
+        some = [said(gap, gap.name) for gap in first_homes[:_HOMES_NAMED]]
+        others = homes - len(some)
+        en += f"{en and '; '}for {homes} homes: " + "; ".join(words for words, _ in some)
+        zh += f"{zh and '；'}涉及 {homes} 户：" + "；".join(words for _, words in some)
+        en, zh = (en + f"; and {others} more", zh + f"；另有 {others} 户") if others else (en, zh)
     return why(
         "readiness",
-        f"Calls for help would reach nobody: {en}{f'; and {more} more' if more else ''}.",
-        f"呼叫将无人可达：{zh}{f'；另有 {more} 处' if more else ''}。",
-        gaps=[{"policy": gap.policy, "step": gap.step, "targets": list(gap.targets), "from": gap.since.isoformat(),
-               "until": gap.until.isoformat(), "reason": str(gap.reason)} for gap in gaps],
-    )  # fmt: skip
+        f"Calls for help would reach nobody: {en}.",
+        f"呼叫将无人可达：{zh}。",
+        gaps=[_gap(gap) for gap in gaps],
+        homes=homes,
+        first_homes=[{"home": str(gap.home_id), "name": gap.name, **_gap(gap)} for gap in first_homes],
+    )
+
+
+def _gap(gap: _Gap) -> dict[str, Any]:
+    return {
+        "policy": gap.policy, "step": gap.step, "targets": list(gap.targets), "from": gap.since.isoformat(),
+        "until": gap.until.isoformat(), "reason": str(gap.reason),
+    }  # fmt: skip
 
 
 def why_ready() -> dict[str, Any]:

@@ -30,8 +30,28 @@ class UnreachedStep(_Shape):
     people: list[InVain]
 
 
+class UnreachedHome(_Shape):
+    """A home for which, by its own ladder or people, a step reaches nobody for a time."""
+
+    home: UUID
+    name: str
+    policy: str
+    step: int
+    targets: list[str]
+    from_: datetime = Field(alias="from")
+    until: datetime
+    reason: str
+
+
+class UnreachedHomes(_Shape):
+    """How many, and the first 20 of them, by time."""
+
+    count: int
+    first: list[UnreachedHome]
+
+
 class ReadinessOfStation(_Shape):
-    """`ready`: there is no gap up to `until`."""
+    """`ready`: there is no gap up to `until`, for no home."""
 
     station: UUID
     name: str
@@ -40,6 +60,7 @@ class ReadinessOfStation(_Shape):
     until: datetime
     ready: bool
     gaps: list[UnreachedStep]
+    homes: UnreachedHomes
 
 
 class Readiness(_Shape):
@@ -59,6 +80,17 @@ _GAP = {
     "people": [_LIN],
 }
 
+_HOME = {
+    "home": "0197a3c2-0000-7000-8000-00000000000c",
+    "name": "陈秀英家",
+    "policy": "neighbours first",
+    "step": 1,
+    "targets": ["neighbours"],
+    "from": "2026-11-22T04:00:00Z",
+    "until": "2026-11-23T04:00:00Z",
+    "reason": "unverified",
+}
+
 #: A street whose first step would reach nobody from midnight to six.
 EXAMPLE = {
     "items": [
@@ -70,6 +102,7 @@ EXAMPLE = {
             "until": "2026-11-23T04:00:00.000Z",
             "ready": False,
             "gaps": [_GAP],
+            "homes": {"count": 1, "first": [_HOME]},
         }
     ]
 }

@@ -156,3 +156,59 @@ async def test_where_there_is_no_manager_it_is_the_districts_and_never_silent(
 async def test_a_demo_is_judged_and_raises_nothing(world: StationWorld, settings: Settings) -> None:
     assert await _gaps(world, settings.model_copy(update={"readiness": None})) != []
     assert await world.open_alarms("readiness") == []
+
+
+async def test_homes_whose_own_ladder_or_people_reach_nobody_are_named(world: StationWorld, settings: Settings) -> None:
+    await _method(world, "lin", "wu")
+    other, probe, neighbour = new_id(), new_id(), new_id()
+    for home, name in ((other, "邱家"), (probe, "probe")):
+        await world.do(
+            "INSERT INTO home (id, name, area_code, station_id) VALUES (:id, :name, :area, :station)",
+            id=home, name=name, area=AREA, station=world.station,
+        )  # fmt: skip
+    for home in (world.home, other):
+        await world.do("INSERT INTO resident (id, home_id, name) VALUES (:id, :home, 'R')", id=new_id(), home=home)
+    # Nobody lives in the probe's home, and nobody is missing there.
+    for home, ladder in (
+        (other, Policy("neighbours first", (Step(0, ("neighbours",)), Step(30, ("rota:1",))))),
+        (probe, Policy("probe", (Step(0, (f"person:{world.people['passer-by']}",)),))),
+    ):
+        await world.do(
+            "INSERT INTO policy (id, home_id, ladder) VALUES (:id, :home, CAST(:ladder AS jsonb))",
+            id=new_id(), home=home, ladder=policy_json(ladder),
+        )  # fmt: skip
+    await world.do(
+        "INSERT INTO staff (id, name, role, area_code) VALUES (:id, 'Zhou', 'neighbour', :area)",
+        id=neighbour, area=AREA,
+    )  # fmt: skip
+    assert await _gaps(world, settings) == []
+    assert await _homes(world) == (0, []), "without neighbours the ladder goes on to the rota at once"
+    await world.do(
+        "INSERT INTO care_circle (id, home_id, staff_id, relation) VALUES (:id, :home, :staff, 'neighbour')",
+        id=new_id(), home=other, staff=neighbour,
+    )  # fmt: skip
+    assert await _gaps(world, settings) == []
+    assert await _homes(world) == (1, [(str(other), 1, "no_method")])
+    (alarm,) = await world.open_alarms("readiness")
+    words = (await world.read(alarm)).why["text"]["en"]
+    assert "for 1 homes: 邱家 now on, step 1 (neighbours first: neighbours)" in words
+    # The station's own ladder calls each home's people, too.
+    await world.policy(Policy("assigned first", (Step(0, ("assigned",)), Step(30, ("rota:1",)))))
+    for home in (world.home, other):
+        await world.do(
+            "INSERT INTO care_circle (id, home_id, staff_id, relation) VALUES (:id, :home, :staff, 'assigned')",
+            id=new_id(), home=home, staff=world.people["passer-by"],
+        )  # fmt: skip
+    assert await _gaps(world, settings) == []
+    assert {home for home, _, _ in (await _homes(world))[1]} == {str(world.home), str(other)}
+    world.people["zhou"] = neighbour
+    await _method(world, "passer-by", "zhou")
+    assert await _gaps(world, settings) == []
+    assert await _homes(world) == (0, [])
+    assert await world.open_alarms("readiness") == []
+
+
+async def _homes(world: StationWorld) -> tuple[int, list[tuple[str, int, str]]]:
+    """As it stands in the table: how many, and home, step and reason of the first."""
+    (row,) = await world.rows("SELECT homes, first_homes FROM readiness")
+    return row.homes, [(one["home"], one["step"], one["reason"]) for one in row.first_homes]

@@ -158,7 +158,10 @@ async def _reads_kpis(ground: Ground, person: Person) -> None:
 
 async def _reads_readiness(ground: Ground, person: Person) -> None:
     ground.service.sql(
-        "INSERT INTO readiness (station_id, judged_at, until, gaps) SELECT id, now(), now() + interval '1 day',"
+        "INSERT INTO readiness (station_id, homes, first_homes, judged_at, until, gaps) SELECT id, 2,"
+        " (SELECT jsonb_agg(jsonb_build_object('home', id, 'policy', 'own', 'step', 1, 'targets', jsonb_build_array("
+        " 'family'), 'from', now(), 'until', now(), 'reason', 'nobody')) FROM (SELECT DISTINCT ON (left(area_code, 6))"
+        " id FROM home ORDER BY left(area_code, 6)) AS one_of_each), now(), now() + interval '1 day',"
         " jsonb_build_array(jsonb_build_object('policy', 'default', 'step', 1, 'targets', jsonb_build_array('desk'),"
         " 'from', now(), 'until', now(), 'reason', 'no_method', 'people', jsonb_build_array(jsonb_build_object("
         " 'staff', (SELECT id FROM staff WHERE login = 'operator'), 'reason', 'no_method'))))"
@@ -174,6 +177,7 @@ async def _reads_readiness(ground: Ground, person: Person) -> None:
         {"350103"} if ground.theirs in visible else set()
     )
     assert all(item["gaps"][0]["people"][0]["name"] and not item["ready"] for item in answer.json()["items"])
+    assert all(len(item["homes"]["first"]) == len(visible) for item in answer.json()["items"])
     assert (await person.get("/readiness", area="110000000000")).json()["items"] == []
 
 

@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from alerts.alarm import Priority
 from alerts.choosing import Rule, Rules, Spot
-from alerts.policy import DEFAULT_POLICY, INCIDENT_POLICY, PLATFORM_POLICY, READINESS_POLICY, WORK_ORDER_POLICY, Policy, Step
+from alerts.policy import (
+    DEFAULT_POLICY,
+    INCIDENT_POLICY,
+    PLATFORM_POLICY,
+    READINESS_POLICY,
+    WORK_ORDER_POLICY,
+    Policy,
+    Step,
+)
 
 STATION, OTHER, HOME = UUID(int=1), UUID(int=2), UUID(int=3)
 SPOT = Spot(STATION, "350102001001", HOME)

@@ -97,7 +97,7 @@ def test_the_words_stay_the_same_while_a_gap_goes_on() -> None:
     def words(now: datetime) -> str:
         begun = Gap("default", 1, ("rota:1",), now, hour(5), Reason.NOBODY)
         ahead = Gap("default", 2, ("rota:2",), hour(4), now + timedelta(hours=24), Reason.FAILED)
-        text = why_readiness([begun, ahead], now, now + timedelta(hours=24), zone)["text"]
+        text = why_readiness([begun, ahead], 0, (), now, now + timedelta(hours=24), zone)["text"]
         assert "2 步" in text["zh"]
         return str(text["en"])
 
