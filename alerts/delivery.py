@@ -4,7 +4,7 @@ Reports come late, double and out of order: what is known stays known. `failed` 
 time, so a report that it was delivered after all counts, and one that it failed after it was delivered does not.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from alerts.channel import Handover
 from alerts.contact_method import FRESH
 from alerts.notification import Delivery
 from alerts.provider import REFERENCE
-from alerts.telling import NEWS, NOT_CALLS, OVER
+from alerts.telling import FAMILY, NEWS, NOT_CALLS, OVER
 
 #: A life-critical call that was handed over and of whose delivery nothing is known is sent again after so long, then
 #: after twice that, and so on.
@@ -103,7 +103,7 @@ _REACHED = text(f"""
         error = CASE WHEN state IN ('failed', 'expired') THEN error END
     FROM (SELECT least(coalesce(CAST(:at AS timestamptz), carebed_now()), carebed_now()) AS at) AS said
     WHERE channel = :channel AND (provider_id = :provider_id OR {_OURS})
-    RETURNING contact_method_id
+    RETURNING id, kind, contact_method_id
 """)
 
 # It failed after all. What may not be given up goes out again, and so does the next method; a report about an attempt
@@ -116,7 +116,7 @@ _BOUNCED = text(f"""
         next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
     WHERE channel = :channel AND (provider_id = :provider_id OR (provider_id IS NULL AND {_OURS}))
         AND state IN ('pending', 'handed_over')
-    RETURNING id, contact_method_id, alarm_id, staff_id
+    RETURNING id, kind, contact_method_id, alarm_id, staff_id
 """)
 
 _KNOWN = text(f"""
@@ -130,6 +130,30 @@ _NEXT_METHOD = text("""
         WHERE alarm_id = :alarm AND staff_id = :staff AND contact_method_id IS NOT NULL AND state = 'pending'
             AND kind <> ALL (:not_calls) AND attempts = 0 AND due_at > carebed_now() AND due_at < 'infinity'
         ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+""")
+
+# The same for what a relative is told.
+_NEXT_OF_FAMILY = text("""
+    UPDATE notification SET due_at = carebed_now() WHERE id IN (
+        SELECT DISTINCT ON (further.alarm_id, further.staff_id) further.id
+        FROM notification AS failed JOIN notification AS further ON further.alarm_id = failed.alarm_id
+            AND further.staff_id = failed.staff_id AND further.kind = failed.kind
+            AND further.created_at = failed.created_at
+        WHERE failed.id = ANY (CAST(:ids AS uuid[])) AND further.state = 'pending' AND further.attempts = 0
+            AND further.due_at > carebed_now() AND further.due_at < 'infinity'
+        ORDER BY further.alarm_id, further.staff_id, further.due_at)
+    AND state = 'pending' AND attempts = 0
+""")
+
+# A relative whom it has reached is not told the same by his further methods. One that somebody works on comes anyway.
+_FAMILY_TOLD = text("""
+    UPDATE notification SET state = 'expired', error = 'told', due_at = 'infinity', next_attempt_at = 'infinity'
+    WHERE id IN (
+        SELECT further.id FROM notification AS told JOIN notification AS further ON further.alarm_id = told.alarm_id
+            AND further.staff_id = told.staff_id AND further.kind = told.kind AND further.created_at = told.created_at
+        WHERE told.id = ANY (CAST(:ids AS uuid[])) AND further.contact_method_id IS NOT NULL
+            AND further.state = 'pending' AND further.attempts = 0
+        FOR UPDATE OF further SKIP LOCKED)
 """)
 
 # News goes through one method; where that does not take it, through the person's next one that has not had it yet.
@@ -192,6 +216,7 @@ async def handed_over(conn: AsyncConnection, messages: Sequence[Taken]) -> list[
     proven = {first.contact_method_id for _, first, handover in rows if handover.delivered} - {None}
     if proven:
         await conn.execute(_PROVEN, {"methods": sorted(proven)})
+    await _family_told(conn, [row for row, _, handover in rows if handover.delivered])
     return waits
 
 
@@ -208,7 +233,7 @@ async def not_taken(
         await conn.execute(_AGAIN, {"ids": ids, "error": error, "pause": pause})
     if first.contact_method_id is not None:
         await conn.execute(_FAILING, {"method": first.contact_method_id, "permanent": permanent})
-        await pull_next_method(conn, first.alarm_id, first.staff_id)
+        await _pull_next(conn, rows)
         if permanent or first.attempts >= _NEWS_ATTEMPTS:
             await _tell_by_next_method(conn, ids, channels)
 
@@ -216,6 +241,22 @@ async def not_taken(
 async def _tell_by_next_method(conn: AsyncConnection, ids: Sequence[UUID], channels: Collection[str]) -> None:
     asked = {"ids": list(ids), "channels": sorted(channels), "fresh": FRESH, "news": sorted(NEWS | OVER)}
     await conn.execute(_NEWS_BY_NEXT_METHOD, asked)
+
+
+async def _family_told(conn: AsyncConnection, rows: Iterable[Row[Any]]) -> None:
+    """Of these rows, which have arrived, those for relatives."""
+    ids = [row.id for row in rows if row.kind in FAMILY]
+    if ids:
+        await conn.execute(_FAMILY_TOLD, {"ids": ids})
+
+
+async def _pull_next(conn: AsyncConnection, rows: Sequence[Row[Any]]) -> None:
+    """What these rows, which failed, said comes by the person's next method now."""
+    first = rows[0]
+    if first.kind in FAMILY:
+        await conn.execute(_NEXT_OF_FAMILY, {"ids": [row.id for row in rows]})
+    else:
+        await pull_next_method(conn, first.alarm_id, first.staff_id)
 
 
 async def pull_next_method(conn: AsyncConnection, alarm_id: UUID | None, staff_id: UUID | None) -> None:
@@ -240,12 +281,13 @@ async def report(
         proven = {row.contact_method_id for row in reached} - {None}
         if proven:
             await conn.execute(_PROVEN, {"methods": sorted(proven)})
+        await _family_told(conn, reached)
         return bool(reached)
     what = {"error": (error or "not delivered")[:200], "permanent": permanent, "pause": _BOUNCED_PAUSE_S}
     bounced = (await conn.execute(_BOUNCED, about | what)).all()
     for row in {(row.contact_method_id, row.alarm_id, row.staff_id): row for row in bounced}.values():
         await conn.execute(_FAILING, {"method": row.contact_method_id, "permanent": permanent})
-        await pull_next_method(conn, row.alarm_id, row.staff_id)
+        await _pull_next(conn, [row])
     if bounced:
         await _tell_by_next_method(conn, [row.id for row in bounced], channels)
     return bool(bounced) or bool((await conn.execute(_KNOWN, about)).scalar_one())

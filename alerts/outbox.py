@@ -23,6 +23,7 @@ from alerts.channel import SEND_S, Channel, Handover, NotTaken, Outgoing, Undeli
 from alerts.notification import CHANNEL
 from alerts.outgoing import Composer
 from alerts.settling import Settler
+from alerts.telling import FAMILY
 from alerts.view import read_alarms
 from carebed.database import Database
 from carebed.logs import get_logger
@@ -37,11 +38,16 @@ class Class(NamedTuple):
 
     life_critical: bool
     drill: bool = False
+    family: bool = False
 
 
 #: Of each channel. More for what may not wait: one alarm calls several people, and a storm many. With a provider
 #: that takes 50 ms for a message, 64 were what a thousand alarms waited for; 128 are as many as the processor can fill.
-_SLOTS = {Class(life_critical=True): 128, Class(life_critical=False): 8, Class(life_critical=False, drill=True): 4}
+#: Relatives are told beside, and take no slot from those who go.
+_SLOTS = {
+    Class(life_critical=True): 128, Class(life_critical=False): 8, Class(life_critical=False, drill=True): 4,
+    Class(life_critical=True, family=True): 16, Class(life_critical=False, family=True): 4,
+}  # fmt: skip
 #: Longer than a send may take; this long a message that a dying process had in hand is delayed.
 _LEASE_S = 15
 
@@ -57,12 +63,12 @@ HANDOVER = Histogram(
 _LEASE = text("""
     WITH slot AS (
         SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:critical AS boolean[]), CAST(:drills AS boolean[]),
-            CAST(:free AS int[])) AS slot (channel, life_critical, drill, free)
+            CAST(:families AS boolean[]), CAST(:free AS int[])) AS slot (channel, life_critical, drill, family, free)
     ), due AS MATERIALIZED (
         SELECT picked.id FROM slot CROSS JOIN LATERAL (
             SELECT id FROM notification
             WHERE channel = slot.channel AND life_critical = slot.life_critical AND drill = slot.drill
-                AND state IN ('pending', 'handed_over')
+                AND (kind = ANY (:family) AND NOT drill) = slot.family AND state IN ('pending', 'handed_over')
                 AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
             ORDER BY next_attempt_at LIMIT slot.free FOR UPDATE SKIP LOCKED) AS picked
     ), leased AS (
@@ -133,7 +139,7 @@ class Outbox:
                     task.cancel()
 
     def _start(self, leased: Leased) -> None:
-        busy = self._busy[leased.row.channel, Class(leased.row.life_critical, leased.row.drill)]
+        busy = self._busy[leased.row.channel, _class_of(leased.row)]
 
         def free(task: asyncio.Task[None]) -> None:
             busy.discard(task)
@@ -157,10 +163,10 @@ class Outbox:
         slots = [(channel, *one, room) for (channel, one), room in free.items() if room > 0]
         if not slots:
             return []
-        channels, critical, drills, room = zip(*slots, strict=True)
+        channels, critical, drills, families, room = zip(*slots, strict=True)
         asked = {
-            "channels": list(channels), "critical": list(critical), "drills": list(drills), "free": list(room),
-            "lease": _LEASE_S,
+            "channels": list(channels), "critical": list(critical), "drills": list(drills), "families": list(families),
+            "free": list(room), "family": sorted(FAMILY), "lease": _LEASE_S,
         }  # fmt: skip
         try:
             async with self._database.transaction() as conn:
@@ -198,6 +204,10 @@ class Outbox:
             await delivery.not_taken(
                 conn, leased.rows, error, permanent=isinstance(outcome, Undeliverable), channels=self._channels
             )
+
+
+def _class_of(row: Row[Any]) -> Class:
+    return Class(row.life_critical, row.drill, row.kind in FAMILY and not row.drill)
 
 
 def _bundled(rows: Iterable[Row[Any]], alarms: dict[str, dict[str, Any]]) -> list[Leased]:

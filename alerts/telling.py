@@ -12,19 +12,21 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import Priority, State
 from alerts.case import Case, Event, Message
 from alerts.channel import LAST_RESORT, NAMELESS, PER_MESSAGE
 from alerts.contact_method import Way, ways_to
+from alerts.family import OVER as FAMILY_OVER
 from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
 
 #: Wants somebody to move. Any kind that is in neither set is a call: a word too many is better than one too few.
 FAMILY = frozenset({"family_raised", "family_coming", "family_over"})
-"""For relatives (`alerts.family`), who are to know and not to go: through the first method, and all of them."""
+"""For relatives (`alerts.family`), who are to know and not to go: through one method after the other until one has
+delivered; that it is over, through that one."""
 NEWS = FAMILY | {"repeated", "expired", "cancel_remark", "cleared_remark"}
 """For those who know of the alarm: once, through the first method, unless they are called anyway."""
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
@@ -73,9 +75,17 @@ _SUPERSEDE = text("""
     RETURNING notification.contact_method_id, before.due_at, before.state
 """)
 
-# Through which methods these people were told of the alarm so far, and when last.
+# Further methods of relatives who are told something newer; what is due already goes out: no end without a beginning.
+_SUPERSEDE_FAMILY = text("""
+    UPDATE notification SET due_at = 'infinity', next_attempt_at = 'infinity', state = 'expired', error = 'told anew'
+    WHERE alarm_id = :alarm AND staff_id = ANY (:people) AND kind = ANY (:family) AND state = 'pending'
+        AND attempts = 0 AND due_at > :now AND due_at < 'infinity'
+""")
+
+# Through which methods these people were told of the alarm so far, when last, and which are known to have delivered.
 _TOLD = text("""
-    SELECT staff_id, contact_method_id, channel, max(created_at) AS last_at, sum(attempts) AS attempts
+    SELECT staff_id, contact_method_id, channel, max(created_at) AS last_at, sum(attempts) AS attempts,
+        bool_or(state IN ('delivered', 'read')) AS worked
     FROM notification WHERE alarm_id = :alarm AND staff_id = ANY (:people) AND contact_method_id IS NOT NULL
     GROUP BY staff_id, contact_method_id, channel
 """)
@@ -214,6 +224,10 @@ class _OfCase:
         others = [one.staff_id for one in messages if one.kind in NOT_CALLS]
         before = await self._before(called) if called else {}
         told = (await self.conn.execute(_TOLD, {"alarm": self.case.id, "people": others})).all() if others else []
+        relatives = [one.staff_id for one in messages if one.kind in FAMILY]
+        if relatives:
+            asked = {"alarm": self.case.id, "people": relatives, "family": sorted(FAMILY), "now": self.now}
+            await self.conn.execute(_SUPERSEDE_FAMILY, asked)
         waits = self.case.priority is Priority.WORK_ORDER
         goes = await when_work_orders_go(self.conn, self.now, {one.staff_id for one in messages}) if waits else {}
         rows: list[dict[str, Any]] = []
@@ -222,13 +236,15 @@ class _OfCase:
             if message.kind in OVER:
                 used = {row.contact_method_id for row in told if row.staff_id == message.staff_id and row.attempts}
                 rows += [self._row(message, way, start) for way in _quietest(self.ways[message.staff_id], used)]
+            elif message.kind in FAMILY:
+                rows += self._family(message, start, [row for row in told if row.staff_id == message.staff_id])
             elif message.kind in NEWS:
                 heard = [row.last_at for row in told if row.staff_id == message.staff_id]
-                fresh = message.kind in FAMILY or not heard or max(heard) <= self.now - _NEWS_AGAIN
+                fresh = not heard or max(heard) <= self.now - _NEWS_AGAIN
                 if fresh and message.staff_id not in called:
                     rows.append(self._row(message, self.ways[message.staff_id][0], start))
             else:
-                rows += self._call(message, start, before)
+                rows += self._one_after_the_other(message, self.ways[message.staff_id], start, before)
         return rows
 
     async def _before(self, called: list[UUID]) -> dict[UUID, datetime]:
@@ -237,11 +253,23 @@ class _OfCase:
         rows = (await self.conn.execute(_SUPERSEDE, asked)).all()
         return {row.contact_method_id: row.due_at for row in rows if row.state == "pending"}
 
-    def _call(self, message: Message, start: datetime, before: dict[UUID, datetime]) -> list[dict[str, Any]]:
+    def _family(self, message: Message, start: datetime, told: Sequence[Row[Any]]) -> list[dict[str, Any]]:
+        """Through what has worked for this alarm first. That it is over through nothing else, unless that fails."""
+        ways = self.ways[message.staff_id]
+        worked = {row.contact_method_id for row in told if row.worked}
+        if message.kind == FAMILY_OVER:
+            tried = {row.contact_method_id for row in told if row.attempts}
+            through = _quietest(ways, worked) or _quietest(ways, tried) or ways
+            return [self._row(message, through[0], start)]
+        return self._one_after_the_other(message, sorted(ways, key=lambda way: way.id not in worked), start, {})
+
+    def _one_after_the_other(
+        self, message: Message, ways: Sequence[Way], start: datetime, before: dict[UUID, datetime]
+    ) -> list[dict[str, Any]]:
         """A row for each method, the next one after the wait that its owner wants."""
         rows = []
         at = start
-        for position, way in enumerate(self.ways[message.staff_id]):
+        for position, way in enumerate(ways):
             at += timedelta(seconds=way.wait_s if position else 0)
             rows.append(self._row(message, way, min(at, before.get(way.id, at))))
         return rows
