@@ -12,6 +12,7 @@ from alerts.homeward import Homeward
 from alerts.lag import LagWatch
 from alerts.outbox import Outbox
 from alerts.outgoing import Composer
+from alerts.robot.poster import Poster
 from carebed.database import Database
 from carebed.engine import Engine, Handler
 from carebed.health import serve_health, shown
@@ -62,6 +63,8 @@ async def run(settings: Settings) -> None:
     tasks |= Outbox(database, ways, Composer(pages.to if pages else None)).tasks()
     tasks |= Homeward(database, settings, through).tasks()
     audited = Database(settings.secret("database_url"), application="carebed-audit", pool_size=1)
+    grouped = Database(settings.secret("database_url"), application="carebed-robots", pool_size=1)
+    tasks |= Poster(grouped, settings.robot_hosts.split()).tasks()
     outside = settings.dead_man_url
     tasks |= Auditor(audited, through, outside.get_secret_value() if outside else None).tasks()
     tasks["health"] = serve_health(settings.health_host, settings.health_port, {"engine": engine.ready})
@@ -71,5 +74,6 @@ async def run(settings: Settings) -> None:
     finally:
         for way in ways:
             await way.close()
+        await grouped.close()
         await audited.close()
         await database.close()

@@ -179,8 +179,12 @@ def alarm_number(alarm_id: object) -> str:
 def kind_words(alarm: dict[str, Any], language: str) -> str:
     """The alarm's kind in words. Of a drill they say so: whatever a channel's template shows of an alarm shows its
     kind."""
-    at = _index(language)
-    return (_DRILL[at] if alarm.get("drill") else "") + _KINDS.get(alarm["kind"], _ANY_KIND)[at]
+    return mark_words(alarm, language) + _KINDS.get(alarm["kind"], _ANY_KIND)[_index(language)]
+
+
+def mark_words(alarm: dict[str, Any], language: str) -> str:
+    """What stands before anything said of a drill; of others nothing."""
+    return _DRILL[_index(language)] if alarm.get("drill") else ""
 
 
 def drill_words(language: str) -> str:

@@ -32,6 +32,7 @@ from api import (
     push,
     quiet_hours,
     readiness,
+    robot_groups,
     rota_overrides,
     rota_patterns,
     rota_swaps,
@@ -64,7 +65,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
-        family, access, incidents, readiness, push, wecom_callback,
+        family, access, incidents, readiness, push, wecom_callback, robot_groups,
     ):  # fmt: skip
         api.include_router(concept.router)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):

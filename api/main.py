@@ -45,6 +45,7 @@ async def run(settings: Settings) -> None:
         secret.get_secret_value() if secret else None,
         push(settings),
         wecom(settings),
+        frozenset(settings.robot_hosts.split()),
     )
     app = create_app(parts, settings.web_dir)
     app.openapi()  # now, while nobody waits for it

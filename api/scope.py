@@ -65,6 +65,8 @@ class Parts:
     """Of web push; None: there is none."""
     wecom: Seal | None = None
     """Of WeCom's callback; None: there is none."""
+    robot_hosts: frozenset[str] = frozenset()
+    """Where robots of group chats may be."""
 
 
 def parts_of(request: Request) -> Parts:

@@ -15,7 +15,7 @@ _TABLE_MODULES = (
     "registry.care_circle", "registry.access_note",
     "alerts.alarm", "alerts.incident", "alerts.incident_tick",
     "alerts.event", "alerts.response", "alerts.policy", "alerts.contact_method", "alerts.notification",
-    "alerts.quiet_hours", "alerts.command", "alerts.kpi_target",
+    "alerts.quiet_hours", "alerts.command", "alerts.kpi_target", "alerts.robot.group",
     "registry.staff_absence", "alerts.rota_pattern", "alerts.rota_change", "alerts.rota", "alerts.readiness_watch",
     "ingest.reading", "ingest.reading_hour", "ingest.state", "ingest.inbox", "ingest.quarantine", "ingest.flood_store",
     "ingest.lease", "ingest.learning", "ingest.memory", "ingest.waking", "ingest.parameters",

@@ -65,6 +65,11 @@ class Settings(BaseSettings):
         "fcm.googleapis.com updates.push.services.mozilla.com *.push.apple.com *.notify.windows.com",
         description="push services that messages may be sent to, with blanks between them",
     )
+    # Whoever sets up a group chooses the address that is posted to, so it is a list.
+    robot_hosts: str = Field(
+        "oapi.dingtalk.com open.feishu.cn open.larksuite.com qyapi.weixin.qq.com",
+        description="where robots of group chats may be",
+    )
     callback_secret: SecretStr | None = Field(None, description="part of the addresses at which providers report")
 
     ready_file: Path | None = Field(None, description="what `carebed up` wrote: the fleet of the simulator")

@@ -290,7 +290,8 @@ async def running(
     hub_database = Database(urls.api, application="test-api-hub", pool_size=1)
     hub = Hub(hub_database)
     hooks = Hooks(record_arrival, record_departure, channels)
-    app = create_app(Parts(database, hub, hooks, links, callback_secret, push, wecom), web_dir)
+    hosts = frozenset({"oapi.dingtalk.com", "open.feishu.cn"})
+    app = create_app(Parts(database, hub, hooks, links, callback_secret, push, wecom, hosts), web_dir)
     listener = listen("127.0.0.1", 0)
     server = QuietServer(
         uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)

@@ -46,6 +46,9 @@ def api_role(district: DatabaseUrls) -> Iterator["psycopg.Connection[tuple[objec
         "UPDATE absence SET ends_at = now()",
         "DELETE FROM absence",
         "SELECT door_code FROM access_note",
+        "SELECT webhook_url FROM robot_group",
+        "SELECT secret FROM robot_group",
+        "DELETE FROM robot_group RETURNING webhook_url",
         "DELETE FROM access_log",
         "DELETE FROM command",
         "INSERT INTO reading_hour (device_id, hour, type, readings, numbers) VALUES ('d', now(), 'motion', 1, 0)",
@@ -67,7 +70,7 @@ async def test_without_a_scope_every_table_of_the_field_is_empty(service: Servic
         for table in (
             "alarm", "alarm_event", "response", "notification", "deadline", "visit", "home", "resident", "bed",
             "device", "station", "rota", "staff_session", "idempotency", "reading_hour", "device_state", "home_state",
-            "absence", "detector_parameters", "command", "access_log",
+            "absence", "detector_parameters", "command", "access_log", "robot_group",
         ):  # fmt: skip
             assert conn.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() == (0,), table
         # An emptied setting is not everything: '' must not be a prefix of all.

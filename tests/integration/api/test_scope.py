@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from api_service import Person, Service
 from homeside_probes import HOMESIDE_PROBES
+from robot_probes import ROBOT_PROBES
 from rota_probes import ROTA_PROBES
 
 PEOPLE = (
@@ -394,6 +395,7 @@ PROBES: dict[str, Probe] = {
     **dict.fromkeys(("readQuietHours", "setQuietHours", "unsetQuietHours"), _rests),
     **ROTA_PROBES,
     **HOMESIDE_PROBES,
+    **ROBOT_PROBES,
     "listPolicies": _sets_policies,
     "setPolicy": _sets_policies,
     "removePolicy": _sets_policies,
