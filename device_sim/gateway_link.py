@@ -6,7 +6,6 @@ their PUBACK. Neither survives this program; a real gateway keeps both in flash.
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -18,8 +17,10 @@ import aiomqtt
 import structlog
 
 from device_sim.backoff import Backoff
+from device_sim.client import Client
 from device_sim.outbox import Entry, Outbox
 from device_sim.shelf import Parcel, Shelf
+from gateway.limits import NOBODY_LISTENS
 from gateway.wire import (
     GATEWAY_ITSELF,
     Command,
@@ -94,7 +95,7 @@ class GatewayLink:
         self.connections = 0
         self._backoff = backoff or Backoff()
         self._connected_s: float | None = None
-        self._client: _Client | None = None
+        self._client: Client | None = None
         self._has_mains = asyncio.Event()
         self._has_mains.set()
         self._work = asyncio.Event()
@@ -162,11 +163,11 @@ class GatewayLink:
             await asyncio.sleep(self._backoff.pause_s(held_s))
 
     @contextlib.asynccontextmanager
-    async def _connection(self) -> AsyncIterator["_Client"]:
+    async def _connection(self) -> AsyncIterator["Client"]:
         gateway = self.account.gateway
         self.connections += 1
         will = Message(id=f"{self.ids.boot}-will-{self.connections}", time=None, type=HealthType.OFFLINE, value=True)
-        client = _Client(
+        client = Client(
             self.account.host,
             self.account.port,
             username=gateway,
@@ -196,28 +197,28 @@ class GatewayLink:
                 self.connected.clear()
                 client.forget_disconnection()
 
-    async def _serve(self, client: "_Client") -> None:
+    async def _serve(self, client: "Client") -> None:
         self._work.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen(client))
             tasks.create_task(self._send(client, tasks))
 
-    async def _send(self, client: "_Client", tasks: asyncio.TaskGroup) -> None:
+    async def _send(self, client: "Client", tasks: asyncio.TaskGroup) -> None:
         """Send what is due, alarms first. A message counts as sent when it is handed over, not at its PUBACK."""
         window = asyncio.Semaphore(_READINGS_IN_FLIGHT)
         while True:
             # Not `wait_for`: in Python 3.11 it swallows the cancellation of a line that breaks while there is work, and
             # the link would die of sending on a broken line.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_TICK_S if len(self.outbox) else None):
+                async with asyncio.timeout(_TICK_S if len(self.outbox) or self.shelf.rests else None):
                     await self._work.wait()
             self._work.clear()
             self._send_alarms(client, tasks)
-            while not window.locked() and (parcel := self.shelf.take()) is not None:
+            while not window.locked() and (parcel := self.shelf.take(time.monotonic())) is not None:
                 await window.acquire()
                 tasks.create_task(self._send_parcel(client, parcel, window))
 
-    def _send_alarms(self, client: "_Client", tasks: asyncio.TaskGroup) -> None:
+    def _send_alarms(self, client: "Client", tasks: asyncio.TaskGroup) -> None:
         now_s = time.monotonic()
         for entry in self.outbox.give_up(now_s):
             log.error("alarm_given_up", gateway=self.account.gateway, device=entry.device, sendings=entry.sendings)
@@ -227,17 +228,19 @@ class GatewayLink:
             self.outbox.sent(entry, now_s)
             tasks.create_task(self._send_alarm(client, entry))
 
-    async def _send_alarm(self, client: "_Client", entry: Entry) -> None:
+    async def _send_alarm(self, client: "Client", entry: Entry) -> None:
         await client.publish(entry.topic, entry.payload, qos=1)
 
-    async def _send_parcel(self, client: "_Client", parcel: Parcel, window: asyncio.Semaphore) -> None:
-        await client.publish(parcel.topic, parcel.payload, qos=1)
-        self.shelf.acked(parcel, time.monotonic())
+    async def _send_parcel(self, client: "Client", parcel: Parcel, window: asyncio.Semaphore) -> None:
+        if await client.told(parcel.topic, parcel.payload) == NOBODY_LISTENS:
+            self.shelf.unheard(parcel, time.monotonic())
+        else:
+            self.shelf.acked(parcel, time.monotonic())
         window.release()
         self._shelf_moved.set()
         self._work.set()
 
-    async def _listen(self, client: "_Client") -> None:
+    async def _listen(self, client: "Client") -> None:
         async for incoming in client.messages:
             direction, device = str(incoming.topic).split("/")[-2:]
             payload = incoming.payload
@@ -277,22 +280,6 @@ class GatewayLink:
                 del self._obeyed[stale]
             del self.heard[:-_COMMANDS_REMEMBERED]
         self.publish(Lane.HEALTH, device or GATEWAY_ITSELF, done)
-
-
-class _Client(aiomqtt.Client):
-    """aiomqtt's client, and a plug that can be pulled."""
-
-    def drop(self) -> None:
-        """End the connection as a power cut does: no DISCONNECT, so the broker publishes the last will."""
-        line = self._client.socket()
-        if isinstance(line, socket.socket):
-            with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-
-    def forget_disconnection(self) -> None:
-        """Mark the reason of the disconnection as seen: it came as an exception already."""
-        if self._disconnected.done() and not self._disconnected.cancelled():
-            self._disconnected.exception()
 
 
 def _why(errors: BaseExceptionGroup[aiomqtt.MqttError]) -> str:

@@ -35,3 +35,8 @@ OTHER_ROUTE_AFTER = timedelta(seconds=60)
 
 #: A gateway keeps readings and health messages so long after their PUBACK and republishes them after each reconnect.
 KEEP_AFTER_PUBACK = timedelta(minutes=2)
+
+#: Reason code of a PUBACK of MQTT 5: the broker took the message, and nobody is subscribed.
+NOBODY_LISTENS = 0x10
+#: So long a gateway publishes no readings when it was told that; then it goes on, with the same message.
+NOBODY_LISTENS_PAUSE_S = 5.0

@@ -135,6 +135,12 @@ def sentinel_topic(group: str, lane: Lane) -> str:
     return f"{PREFIX}/{group}0/{SENTINEL_GATEWAY}/{lane}/{GATEWAY_ITSELF}"
 
 
+def roll_call_topic(group: str) -> str:
+    """A topic to which a shard group's session of the reading lane is subscribed, by the last of its filters, and to
+    which nobody else can be: whoever publishes there learns from the broker whether that session exists."""
+    return f"{PREFIX}/{group}{GROUPS[-1]}/{SENTINEL_GATEWAY}/receipt/{GATEWAY_ITSELF}"
+
+
 def alarm_filters(group: str) -> list[str]:
     """The sixteen subscriptions of the alarm lane's session of a shard group."""
     return [f"{PREFIX}/{group}{digit}/+/{Lane.ALARM}/#" for digit in GROUPS]

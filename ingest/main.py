@@ -14,7 +14,7 @@ from carebed.health import Check, serve_health, shown
 from carebed.settings import Settings
 from carebed.supervision import run_tasks
 from gateway.lanes import Lane
-from gateway.topics import alarm_filters, reading_filters, stray_filters
+from gateway.topics import GROUPS, alarm_filters, reading_filters, roll_call_topic, stray_filters
 from ingest.alarm_lane import AlarmLane
 from ingest.flood import FloodGuard
 from ingest.groups import Groups, new_worker_id
@@ -53,6 +53,9 @@ def session_opener(settings: Settings, lane: Lane) -> Callable[[str], Session]:
         if f"ingest-{lane}-{group}" not in passwords:
             raise SettingsError(f"CAREBED_MQTT_USERS_FILE has no password for ingest-{lane}-{group}.")
 
+    # Not for alarms: they are sent again until they are receipted, and a call on a shard that is none must not wait.
+    everybody = {f"shard group {group}": roll_call_topic(group) for group in GROUPS}
+
     def filters(group: str) -> list[str]:
         if group == STRAY:
             return stray_filters(lane)
@@ -63,6 +66,7 @@ def session_opener(settings: Settings, lane: Lane) -> Callable[[str], Session]:
         return Session(
             settings.mqtt_host, settings.mqtt_port, user, passwords[user], filters(group), tls=tls,
             receive_maximum=max(10, min(65_000, settings.pending_messages // 4)),
+            after=everybody if group == STRAY and lane is Lane.READING else None,
         )  # fmt: skip
 
     return opened

@@ -13,7 +13,10 @@ OUTBOX_MESSAGES = 20_000
 once, so several batches must fit."""
 
 SUBSCRIBE_ID = 65_535
-"""The packet id that SUBSCRIBE uses, so that no publish ever has it."""
+"""The packet id that SUBSCRIBE and UNSUBSCRIBE use, so that no publish ever has it."""
+
+_QUESTION_ID = SUBSCRIBE_ID - 1
+_NOBODY_SUBSCRIBED = 0x10
 
 _REFUSED = 0x80
 
@@ -32,8 +35,9 @@ class Outbox:
         self._write = write
         self._max_packet_bytes = max_packet_bytes
         self._counters = counters
-        self._credit = min(receive_maximum, SUBSCRIBE_ID - 1)
-        self._ids = cycle(range(1, SUBSCRIBE_ID))
+        self._credit = min(receive_maximum, _QUESTION_ID - 1)
+        self._ids = cycle(range(1, _QUESTION_ID))
+        self._answer: Callable[[bool], None] | None = None
         self._in_flight: set[int] = set()
         self._waiting: deque[tuple[str, bytes]] = deque()
 
@@ -56,9 +60,22 @@ class Outbox:
             return False
         return True
 
+    def ask(self, topic: str, answer: Callable[[bool], None]) -> None:
+        """Whether somebody is subscribed to `topic`: an empty message, and what its PUBACK says. One question after the
+        other; after the end of the connection there is no answer."""
+        if not self._credit:
+            answer(False)
+            return
+        self._answer = answer
+        self._credit -= 1
+        self._write(PublishPacket(topic, b"", qos=QoS.AT_LEAST_ONCE, packet_id=_QUESTION_ID).write())
+        self._counters.published += 1
+
     def acknowledged(self, packet: PubAckPacket) -> None:
         """The broker has one of ours; the oldest that waits takes its place."""
         if packet.packet_id not in self._in_flight:
+            if packet.packet_id == _QUESTION_ID:
+                self._answered(int(packet.reason_code))
             return
         self._in_flight.remove(packet.packet_id)
         self._credit += 1
@@ -72,11 +89,20 @@ class Outbox:
         self._counters.publishes_dropped += len(self._waiting) + len(self._in_flight)
         self._waiting.clear()
         self._in_flight.clear()
+        self._answer = None
 
     @property
     def unacknowledged(self) -> int:
         """Messages that the broker has not acknowledged, written or not."""
         return len(self._waiting) + len(self._in_flight)
+
+    def _answered(self, reason: int) -> None:
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return
+        self._credit += 1
+        self._counters.publishes_refused += reason >= _REFUSED
+        answer(reason < _NOBODY_SUBSCRIBED)
 
     def _send(self, topic: str, payload: bytes) -> None:
         packet_id = next(self._ids)

@@ -3,12 +3,12 @@
 import asyncio
 import ssl
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from random import Random
 from time import monotonic
 from typing import Protocol
 
-from mqtt5 import ConnAckPacket, ConnectPacket, PingReqPacket, QoS, RetainHandling, SubscribePacket, TopicFilter
+import mqtt5
 
 from carebed.logs import get_logger
 from ingest.mqtt.backoff import pause_s
@@ -16,6 +16,7 @@ from ingest.mqtt.connection import Connection, End, Kind
 from ingest.mqtt.counters import Counters
 from ingest.mqtt.message import OVERHEAD_BYTES, Incoming
 from ingest.mqtt.outbox import SUBSCRIBE_ID
+from ingest.mqtt.roll_call import RollCall
 from ingest.mqtt.wire import pubacks
 
 log = get_logger()
@@ -42,13 +43,14 @@ class Session:
     `receive_maximum`: messages that the broker may have under way to us (1 to 65,534: the codec leaves 65,535 out of
     the packet, and Mosquitto then falls back to its own default of 20). With acknowledgement after commit the rate is
     at most this many per commit. `session_expiry_s` must be longer than the longest outage: afterwards the backlog is
-    gone. `keepalive_s`: a dead link is noticed within 1.5 times this.
+    gone. `keepalive_s`: a dead link is noticed within 1.5 times this. `after`: other sessions -> a topic to which each
+    is subscribed; the broker must know them all before this one subscribes (`RollCall`).
     """
 
     def __init__(
         self, host: str, port: int, username: str, password: str, filters: Sequence[str], *,
         session_expiry_s: int = 30 * 86_400, receive_maximum: int = 2_000, keepalive_s: int = 10,
-        tls: ssl.SSLContext | None = None,
+        tls: ssl.SSLContext | None = None, after: Mapping[str, str] | None = None,
     ) -> None:  # fmt: skip
         if not 1 <= receive_maximum <= 65_534:
             raise ValueError("receive_maximum must be between 1 and 65,534")
@@ -74,16 +76,19 @@ class Session:
         self._keepalive_s = keepalive_s
         self._session_expiry_s = session_expiry_s
         self._connection: Connection | None = None
+        self._after = after
+        self._subscribing = False
         self._chance = Random()  # noqa: S311 - jitter
-        self._connect = ConnectPacket(
+        self._connect = mqtt5.ConnectPacket(
             username, username=username, password=password.encode(), clean_start=False, keep_alive=keepalive_s,
             session_expiry_interval=session_expiry_s, receive_max=receive_maximum,
         ).write()  # fmt: skip
         # Retained copies are states of the past, never events: an old alarm must not come back with a new session.
-        self._subscribe = SubscribePacket(SUBSCRIBE_ID, [
-            TopicFilter(pattern, max_qos=QoS.AT_LEAST_ONCE, retain_handling=RetainHandling.SEND_NEVER)
+        self._subscribe = mqtt5.SubscribePacket(SUBSCRIBE_ID, [
+            mqtt5.TopicFilter(pattern, max_qos=mqtt5.QoS.AT_LEAST_ONCE, retain_handling=mqtt5.RetainHandling.SEND_NEVER)
             for pattern in filters
         ]).write()  # fmt: skip
+        self._unsubscribe = mqtt5.UnsubscribePacket(SUBSCRIBE_ID, list(filters)).write()
 
     # For the intake
 
@@ -205,14 +210,14 @@ class Session:
             unanswered = unanswered + 1 if silent else 0
             if unanswered >= 2:
                 return End(Kind.LOST, "the broker does not answer")
-            if self.unready is not None:
+            if self.unready is not None and self._subscribing:
                 connection.write(self._subscribe)
             asked_monotonic = monotonic()
-            connection.write(PingReqPacket().write())
+            connection.write(mqtt5.PingReqPacket().write())
 
     # What the connection reports
 
-    def opened(self, connection: Connection, connack: ConnAckPacket) -> None:
+    def opened(self, connection: Connection, connack: mqtt5.ConnAckPacket) -> None:
         """CONNACK: the session is ours, with its subscription if the broker kept it. Subscribing again is harmless; a
         SUBACK may stand behind the whole backlog, so readiness does not wait for it."""
         self._connection = connection
@@ -230,6 +235,10 @@ class Session:
             self._keepalive_s = min(self._keepalive_s, connack.server_keep_alive)
         if self.paused:
             connection.pause()
+        self._subscribing = not self._after
+        if self._after:
+            RollCall(connection, self._after, self._all_there, self._missing).call()
+            return
         connection.write(self._subscribe)
         if connack.session_present:
             self._ready(connection)
@@ -255,6 +264,20 @@ class Session:
             self._listener.arrived(self, len(messages), payload_bytes + OVERHEAD_BYTES * len(messages))
 
     # Inside
+
+    def _all_there(self) -> None:
+        """Of the connection that stands: a roll call ends with its own."""
+        assert self._connection is not None
+        self._subscribing = True
+        self._connection.write(self._subscribe)
+
+    def _missing(self, reason: str | None) -> None:
+        """What was subscribed too early, by an older version of ours, would hide that nobody listens."""
+        assert self._connection is not None
+        if reason is None:
+            self._connection.write(self._unsubscribe)
+        else:
+            self._not_ready(reason)
 
     def _forget(self) -> None:
         """The connection is gone: what waits in the queue will come again, with other packet ids."""

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from gateway.limits import KEEP_AFTER_PUBACK
+from gateway.limits import KEEP_AFTER_PUBACK, NOBODY_LISTENS
 from gateway.wire import FINAL_STATUSES, Lane, Status
-from tests.chaos.ledger import NOBODY_LISTENS, Call, Ledger, Letter
+from tests.chaos.ledger import Call, Ledger, Letter
 
 _KEPT_S = KEEP_AFTER_PUBACK.total_seconds()
 
@@ -126,11 +126,17 @@ def excuse(ledger: Ledger, letter: Letter) -> str | None:
 
     `lost_with_store`: acknowledged by a broker that lost its store before ingest had the message (the watermark tells),
     and by the contract not to be published again (over 2 min old when its gateway came back); or acknowledged by one
-    that had just lost it, to nobody, since ingest had not come back yet. `lost_unsaved`: the same for what a broker had
-    not saved when it was killed. None: there is no excuse.
+    that had no sessions since a store was lost, which it said, to a gateway that does not mind. `lost_unsaved`: not
+    saved yet by a broker that was killed, and not to be published again. None: there is no excuse.
     """
     lane = "alarm" if Lane.ALARM in letter.topic.split("/") else "reading"
     if letter.acked_at is None:
+        return None
+    # On the alarm lane others listen as well, so there no code tells it: who means it resends until it is receipted.
+    told = letter.ack_code == NOBODY_LISTENS
+    if (told or lane == "alarm") and _nobody_there(ledger, lane, letter):
+        return None if _had_to_come_again(ledger, letter, letter.ack_broker) else "lost_with_store"
+    if told:
         return None
     later = [(index, end) for index, end in enumerate(ledger.ends) if index >= letter.ack_broker]
     for index, end in later:
@@ -139,16 +145,28 @@ def excuse(ledger: Ledger, letter: Letter) -> str | None:
         )
         if forgotten and not _had_to_come_again(ledger, letter, index):
             return "lost_with_store" if end.saved_at is None else "lost_unsaved"
-    before = ledger.ends[: letter.ack_broker]
-    # The sessions for stray shards listen as well, so no code tells that its own session was not back yet.
-    nobody = bool(before) and before[-1].saved_at is None and letter.acked_at < before[-1].back_at.get(lane, math.inf)
-    if nobody and not _had_to_come_again(ledger, letter, letter.ack_broker):
-        return "lost_with_store"
-    if letter.ack_code == NOBODY_LISTENS:
-        if any(end.saved_at is None for end in before) and not _had_to_come_again(ledger, letter, letter.ack_broker):
-            return "lost_with_store"
-        return "lost_unsaved" if before else None
     return None
+
+
+def _nobody_there(ledger: Ledger, lane: str, letter: Letter) -> bool:
+    """Whether the lane's sessions may not have been made again yet when the broker acknowledged it."""
+    assert letter.acked_at is not None
+    if not letter.ack_broker or _began_with_sessions(ledger, lane, letter.ack_broker):
+        return False
+    return letter.acked_at < ledger.ends[letter.ack_broker - 1].back_at.get(lane, math.inf)
+
+
+def _began_with_sessions(ledger: Ledger, lane: str, broker: int) -> bool:
+    """Whether the store with which the broker of that number began had the lane's sessions in it: they were saved
+    before the first fault, and are gone from a store that is lost until they are made and saved again."""
+    if broker == 0:
+        return True
+    end = ledger.ends[broker - 1]
+    if end.saved_at is None:
+        return False
+    if _began_with_sessions(ledger, lane, broker - 1):
+        return True
+    return min(end.saved_at, end.at) >= ledger.ends[broker - 2].back_at.get(lane, math.inf)
 
 
 def _had_to_come_again(ledger: Ledger, letter: Letter, ended: int) -> bool:

@@ -1,6 +1,7 @@
 """A gateway that keeps the contract (docs/protocol.md), on the bare codec, so that thousands of messages a second cost
 little: alarm messages are resent until receipted, readings kept 2 min after their PUBACK and republished after each
-reconnect. What it remembers and when it resends is the simulator's (`device_sim.outbox`, `device_sim.shelf`).
+reconnect, and what nobody listened to once more. What it remembers and when it resends is the simulator's
+(`device_sim.outbox`, `device_sim.shelf`).
 
 A `plain` one forgets a reading at its PUBACK, as boxes do that know MQTT and not our contract.
 """
@@ -27,7 +28,7 @@ from mqtt5 import (
 
 from device_sim.outbox import Entry, Outbox
 from device_sim.shelf import Shelf
-from gateway.limits import KEEP_AFTER_PUBACK
+from gateway.limits import KEEP_AFTER_PUBACK, NOBODY_LISTENS
 from gateway.wire import (
     HealthType,
     Lane,
@@ -136,8 +137,11 @@ class Gateway:
     def acked(self, sent: Sent, code: int, broker: int) -> None:
         """PUBACK of something."""
         if isinstance(sent, Letter):
-            self.shelf.acked(sent, time.monotonic())
-            self.ledger.acked(sent, time.time(), code, broker)
+            if code == NOBODY_LISTENS and not self.plain:
+                self.shelf.unheard(sent, time.monotonic())
+            else:
+                self.shelf.acked(sent, time.monotonic())
+                self.ledger.acked(sent, time.time(), code, broker)
         self._pump()
 
     def receipted(self, topic: str, payload: bytes) -> None:
@@ -199,7 +203,7 @@ class Gateway:
         connection = self._connection
         if connection is None:
             return
-        while connection.free > _MORE_FOR_ALARMS and (parcel := self.shelf.take()) is not None:
+        while connection.free > _MORE_FOR_ALARMS and (parcel := self.shelf.take(time.monotonic())) is not None:
             letter = cast("Letter", parcel)
             letter.sendings += 1
             letter.sent_at = time.time()

@@ -11,9 +11,6 @@ from uuid import UUID
 from device_sim.shelf import Parcel
 from gateway.wire import FINAL_STATUSES, Status
 
-#: MQTT 5: the broker took it and nobody is subscribed.
-NOBODY_LISTENS = 0x10
-
 
 @dataclass(eq=False, slots=True)
 class Letter(Parcel):

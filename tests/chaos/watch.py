@@ -118,8 +118,6 @@ class Watch:
         """What the broker that still runs had acknowledged before the watermark's sentinel was published is stored."""
         marks = dict(await (await conn.execute(_MARKS)).fetchall())
         broker = len(self.ledger.ends)
-        if broker and self.ledger.ends[-1].saved_at is None:
-            return  # what came before the sessions of ingest were back, nobody heard
         passed = {
             letter.messages[0]: letter for letter in self.ledger.letters[-_RECENT:]
             if letter.messages and not letter.old and letter.first_acked_at is not None

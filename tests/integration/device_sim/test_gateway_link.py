@@ -10,6 +10,7 @@ from killable_broker import Backend, KillableBroker, eventually
 from device_sim.backoff import Backoff
 from device_sim.gateway_link import Account, GatewayLink, utc_now
 from device_sim.outbox import Outbox
+from device_sim.shelf import Shelf
 from gateway.wire import Command, Lane, Phrase, Status, command_topic, decode, say
 
 GATEWAY = "gw-link"
@@ -19,7 +20,9 @@ GATEWAY = "gw-link"
 async def link(killable_broker: KillableBroker) -> AsyncIterator[GatewayLink]:
     """A connected gateway that resends a hundred times faster than a real one."""
     account = Account(killable_broker.host, killable_broker.port, GATEWAY, "")
-    link = GatewayLink(account, outbox=Outbox(resend_s=(0.05, 0.2)), backoff=Backoff(longest_s=0.2))
+    link = GatewayLink(
+        account, outbox=Outbox(resend_s=(0.05, 0.2)), shelf=Shelf(pause_s=0.1), backoff=Backoff(longest_s=0.2)
+    )
     task = asyncio.create_task(link.run())
     await asyncio.wait_for(link.connected.wait(), 10)
     yield link
@@ -143,3 +146,18 @@ async def test_a_command_that_comes_again_is_done_once_and_one_that_has_expired_
     first, second = backend.of("health", "command_result")
     assert first == second
     assert link.heard == [("button", again)]
+
+
+async def test_what_nobody_listened_to_is_kept_and_published_again(
+    link: GatewayLink, killable_broker: KillableBroker
+) -> None:
+    link.publish(Lane.READING, "motion", link.message("motion", True, message_id="unheard"))
+    await eventually(lambda: link.shelf.rests)
+    assert not link.shelf.empty
+    backend = Backend(killable_broker)
+    listening = asyncio.create_task(backend.run())
+    await asyncio.wait_for(backend.listening.wait(), 10)
+    await asyncio.wait_for(link.flushed(), 10)
+    await eventually(lambda: any("unheard" in str(one) for one in backend.of("reading")))
+    listening.cancel()
+    await asyncio.wait({listening})

@@ -1,13 +1,15 @@
 """The accountant finds whatever is lost, doubled or unreceipted, and excuses only what the broker forgot."""
 
+import math
 from collections import Counter
 from uuid import uuid4
 
 import pytest
 
+from gateway.limits import NOBODY_LISTENS
 from gateway.wire import Status
 from tests.chaos.accountant import Stored, settle
-from tests.chaos.ledger import NOBODY_LISTENS, BrokerEnd, Call, Ledger, Letter
+from tests.chaos.ledger import BrokerEnd, Call, Ledger, Letter
 
 GATEWAY, DEVICE = "gw-1", "h1-motion"
 ALARM = uuid4()
@@ -170,16 +172,41 @@ def test_a_store_lost_excuses_nothing_that_ingest_had_taken_before() -> None:
     assert lost_as(ledger) == "lost"
 
 
-@pytest.mark.parametrize(("back_at", "what"), [(11.0, "lost_with_store"), (9.0, "lost")])
-def test_a_lost_store_excuses_what_came_before_ingest_was_back_and_nothing_later(back_at: float, what: str) -> None:
+@pytest.mark.parametrize(
+    ("back_at", "code", "what"),
+    [(11.0, NOBODY_LISTENS, "lost_with_store"), (9.0, NOBODY_LISTENS, "lost"), (11.0, 0, "lost"), (9.0, 0, "lost")],
+)
+def test_a_lost_store_excuses_what_nobody_heard_before_ingest_was_back_if_the_broker_said_so(
+    back_at: float, code: int, what: str
+) -> None:
     ledger = Ledger(ends=[BrokerEnd(5.0, None, back_at={"reading": back_at})])
-    read(ledger, "r1", acked_at=10.0, broker=1)
+    read(ledger, "r1", acked_at=10.0, broker=1, code=code, plain=True)
     assert lost_as(ledger) == what
 
 
-def test_nobody_listening_is_no_excuse_where_no_broker_ever_ended() -> None:
-    ledger = Ledger()
-    read(ledger, "r1", code=NOBODY_LISTENS)
+@pytest.mark.parametrize(
+    ("back_at", "saved_at", "what"),
+    [
+        (20.0, 7.0, "lost_with_store"),
+        (6.5, 6.0, "lost_with_store"),
+        (6.5, 7.0, "lost"),
+        (20.0, math.inf, "lost_with_store"),
+    ],
+)
+def test_a_broker_has_no_sessions_until_one_was_saved_in_which_ingest_was_back(
+    back_at: float, saved_at: float, what: str
+) -> None:
+    """The store was lost, and the broker after it ended as well, before ingest was back or after it."""
+    ends = [BrokerEnd(5.0, None, back_at={"reading": back_at}), BrokerEnd(7.0, saved_at, back_at={"reading": 20.0})]
+    ledger = Ledger(ends=ends)
+    read(ledger, "r1", acked_at=10.0, broker=2, code=NOBODY_LISTENS, plain=True)
+    assert lost_as(ledger) == what
+
+
+@pytest.mark.parametrize("ends", [[], [BrokerEnd(5.0, saved_at=4.0)]])
+def test_nobody_listening_is_no_excuse_where_no_store_was_ever_lost(ends: list[BrokerEnd]) -> None:
+    ledger = Ledger(ends=ends)
+    read(ledger, "r1", code=NOBODY_LISTENS, broker=len(ends))
     assert lost_as(ledger) == "lost"
 
 
@@ -189,6 +216,12 @@ def test_a_killed_broker_excuses_only_what_it_had_not_saved(saved_at: float, wha
     read(ledger, "r1", acked_at=10.0, plain=True)
     ledger.came_back[GATEWAY] = [(13.0, 1)]
     assert lost_as(ledger) == what
+
+
+def test_what_nobody_heard_though_the_sessions_were_there_is_not_excused_by_a_later_kill() -> None:
+    ledger = Ledger(ends=[BrokerEnd(12.0, saved_at=9.0)])
+    read(ledger, "r1", acked_at=10.0, code=NOBODY_LISTENS, plain=True)
+    assert lost_as(ledger) == "lost"
 
 
 def test_a_gateway_that_remembers_is_not_excused_by_a_kill() -> None:

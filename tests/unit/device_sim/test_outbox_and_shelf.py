@@ -2,7 +2,7 @@
 
 from device_sim.outbox import Outbox
 from device_sim.shelf import Shelf
-from gateway.limits import KEEP_AFTER_PUBACK, RESEND_AT_MOST
+from gateway.limits import KEEP_AFTER_PUBACK, NOBODY_LISTENS_PAUSE_S, RESEND_AT_MOST
 from gateway.wire import Receipt, Status
 
 KEEP_S = KEEP_AFTER_PUBACK.total_seconds()
@@ -66,7 +66,7 @@ def test_readings_come_again_after_a_reconnect_for_two_minutes_after_their_pubac
     shelf = Shelf()
     for number in range(4):
         shelf.put("topic", b"%d" % number)
-    taken = [shelf.take() for _ in range(3)]
+    taken = [shelf.take(0.0) for _ in range(3)]
     assert all(taken)
     for parcel, acked_s in zip(taken[:2], (0.0, 60.0), strict=True):
         assert parcel is not None
@@ -75,7 +75,7 @@ def test_readings_come_again_after_a_reconnect_for_two_minutes_after_their_pubac
 
     assert shelf.rewind(KEEP_S + 1) == 2
 
-    again = [shelf.take() for _ in range(3)]
+    again = [shelf.take(0.0) for _ in range(3)]
     assert [parcel.payload for parcel in again if parcel] == [b"1", b"2", b"3"]
 
 
@@ -83,7 +83,7 @@ def test_the_shelf_is_empty_only_when_all_is_acknowledged() -> None:
     shelf = Shelf()
     assert shelf.empty
     shelf.put("topic", b"1")
-    parcel = shelf.take()
+    parcel = shelf.take(0.0)
     assert parcel is not None
     assert not shelf.empty
     shelf.acked(parcel, 0.0)
@@ -92,11 +92,41 @@ def test_the_shelf_is_empty_only_when_all_is_acknowledged() -> None:
     assert not shelf.empty
 
 
+def test_what_nobody_heard_comes_again_after_a_pause_and_in_its_order() -> None:
+    shelf = Shelf()
+    for number in range(4):
+        shelf.put("topic", b"%d" % number)
+    sent = [parcel for _ in range(3) if (parcel := shelf.take(0.0))]
+    shelf.acked(sent[0], 1.0)
+    for parcel in sent[1:]:
+        shelf.unheard(parcel, 1.0)
+    assert (shelf.empty, shelf.rests) == (False, True)
+    assert shelf.take(0.9 + NOBODY_LISTENS_PAUSE_S) is None
+    again = [shelf.take(1.0 + NOBODY_LISTENS_PAUSE_S) for _ in range(4)]
+    assert [parcel.payload for parcel in again if parcel] == [b"1", b"2", b"3"]
+    assert not shelf.rests
+    for parcel in again[:3]:
+        assert parcel is not None
+        shelf.acked(parcel, 8.0)
+    assert shelf.empty
+
+
+def test_what_nobody_heard_comes_again_at_once_after_a_reconnect_and_only_once() -> None:
+    shelf = Shelf()
+    shelf.put("topic", b"1")
+    parcel = shelf.take(0.0)
+    assert parcel is not None
+    shelf.unheard(parcel, 1.0)
+    assert shelf.rewind(1.1) == 1
+    shelf.unheard(parcel, 1.2)
+    assert [shelf.take(1.3), shelf.take(1.3)] == [parcel, None]
+
+
 def test_a_long_outage_drops_the_oldest_readings_and_counts_them() -> None:
     shelf = Shelf(room=2)
     for number in range(3):
         shelf.put("topic", b"%d" % number)
-    first = shelf.take()
+    first = shelf.take(0.0)
     assert first is not None
     assert (first.payload, shelf.dropped) == (b"1", 1)
 
@@ -105,7 +135,7 @@ def test_what_was_kept_long_enough_is_let_go() -> None:
     shelf = Shelf()
     for acked_s in (0.0, KEEP_S + 1):
         shelf.put("topic", b"x")
-        parcel = shelf.take()
+        parcel = shelf.take(0.0)
         assert parcel is not None
         shelf.acked(parcel, acked_s)
     assert shelf.rewind(KEEP_S + 1) == 1
