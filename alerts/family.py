@@ -140,13 +140,8 @@ def _due(case: Case, kind: str, one: Relative, now: datetime) -> bool:
     # Not told before: somebody who wants ends only, or an alarm that nobody had taken and that was real all the same.
     if one.last == OVER or not wanted or case.outcome in _NOTHING:
         return False
-    return case.outcome in _REAL or (
-        one.tells.when == "over" and (case.taken or (case.step > 0 and _is_parallel(case)))
-    )
-
-
-def _is_parallel(case: Case) -> bool:
-    return case.kind in PARALLEL
+    called = case.step > 0 and case.kind in PARALLEL
+    return case.outcome in _REAL or (one.tells.when == "over" and (case.taken or called))
 
 
 def read_tells(value: Any) -> Tells:

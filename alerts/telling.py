@@ -15,16 +15,15 @@ from uuid import UUID
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts import family
 from alerts.alarm import Priority, State
 from alerts.case import Case, Event, Message
 from alerts.channel import LAST_RESORT, NAMELESS, PER_MESSAGE
 from alerts.contact_method import Way, ways_to
-from alerts.family import OVER as FAMILY_OVER
 from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
 
-#: Wants somebody to move. Any kind that is in neither set is a call: a word too many is better than one too few.
-FAMILY = frozenset({"family_raised", "family_coming", "family_over"})
+FAMILY = frozenset({family.RAISED, family.COMING, family.OVER})
 """For relatives (`alerts.family`), who are to know and not to go: through one method after the other until one has
 delivered; that it is over, through that one."""
 NEWS = FAMILY | {"repeated", "expired", "cancel_remark", "cleared_remark"}
@@ -32,6 +31,7 @@ NEWS = FAMILY | {"repeated", "expired", "cancel_remark", "cleared_remark"}
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""
 NOT_CALLS = NEWS | OVER | {"answer", "verify", "test", "readiness", "drill_over"}
+"""Any other kind wants somebody to move: a call too many is better than one too few."""
 
 #: The same news of one alarm (somebody presses again and again) goes to a person's telephone once in so long. The live
 #: stream has every one of them.
@@ -257,7 +257,7 @@ class _OfCase:
         """Through what has worked for this alarm first. That it is over through nothing else, unless that fails."""
         ways = self.ways[message.staff_id]
         worked = {row.contact_method_id for row in told if row.worked}
-        if message.kind == FAMILY_OVER:
+        if message.kind == family.OVER:
             tried = {row.contact_method_id for row in told if row.attempts}
             through = _quietest(ways, worked) or _quietest(ways, tried) or ways
             return [self._row(message, through[0], start)]
