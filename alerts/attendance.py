@@ -11,16 +11,14 @@ from datetime import timedelta
 from uuid import UUID
 
 from prometheus_client import Counter
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, lifecycle
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor
 from carebed.clock import now as clock_now
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -98,7 +96,7 @@ class Attendance:
         while True:
             try:
                 await self.look()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 log.warning("attendance_look_failed", error=type(error).__name__)
             await asyncio.sleep(_LOOK_S)
 

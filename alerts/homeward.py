@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from prometheus_client import Counter
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row, text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
@@ -26,7 +24,7 @@ from alerts.case import ENGINE, Actor
 from alerts.command import CHANNEL
 from alerts.home_line import AT_ONCE, HomeLine
 from carebed.clock import now as clock_now
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.election import Election
 from carebed.logs import get_logger
 from carebed.settings import Settings
@@ -131,7 +129,7 @@ class Homeward:
             self._wake.clear()
             try:
                 await self.cycle()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 log.warning("homeward_look_failed", error=type(error).__name__)
             try:
                 async with asyncio.timeout(_TICK_S):

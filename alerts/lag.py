@@ -8,9 +8,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
@@ -19,7 +17,7 @@ from alerts.case import Case
 from alerts.raising import Raise, platform_place, raise_alarms
 from alerts.why import why_lag
 from carebed.clock import now as clock_now
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -68,7 +66,7 @@ class LagWatch:
         while True:
             try:
                 await self.look()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 log.warning("lag_look_failed", error=type(error).__name__)
             await asyncio.sleep(_LOOK_S)
 

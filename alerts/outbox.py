@@ -14,9 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from prometheus_client import Counter, Histogram
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts import delivery
 from alerts.channel import SEND_S, Channel, Handover, NotTaken, Outgoing, Undeliverable
@@ -25,7 +23,7 @@ from alerts.outgoing import Composer
 from alerts.settling import Settler
 from alerts.telling import FAMILY
 from alerts.view import read_alarms
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -172,7 +170,7 @@ class Outbox:
             async with self._database.transaction() as conn:
                 rows = (await conn.execute(_LEASE, asked)).all()
                 alarms = await read_alarms(conn, {row.alarm_id for row in rows if row.alarm_id}) if rows else []
-        except (SQLAlchemyError, LostConnection, OSError) as error:
+        except OUTAGE as error:
             log.warning("outbox_lease_failed", error=type(error).__name__)
             return []
         return _bundled(rows, {alarm["id"]: alarm for alarm in alarms})
@@ -187,7 +185,7 @@ class Outbox:
         SENT.labels(row.channel, _label(outcome)).inc()
         try:
             await self._settle(leased, outcome)
-        except (SQLAlchemyError, LostConnection, OSError) as lost:
+        except OUTAGE as lost:
             log.warning("outbox_settle_failed", notification=str(row.id), error=type(lost).__name__)
 
     async def _settle(self, leased: Leased, outcome: "Handover | Exception") -> None:

@@ -7,12 +7,9 @@ are settled alone afterwards, for who holds many must wait for nobody.
 
 import asyncio
 
-from psycopg import OperationalError as LostConnection
-from sqlalchemy.exc import SQLAlchemyError
-
 from alerts import delivery
 from alerts.delivery import Taken
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 
 #: In one transaction at most.
 _BATCH = 100
@@ -43,7 +40,7 @@ class Settler:
             try:
                 for one, done in await self._together(batch):
                     await self._alone(one, done)
-            except (SQLAlchemyError, LostConnection, OSError) as lost:
+            except OUTAGE as lost:
                 for _, done in batch:
                     if not done.done():
                         done.set_exception(lost)

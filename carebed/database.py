@@ -13,11 +13,15 @@ from typing import Any, cast
 import psycopg
 from psycopg import AsyncConnection as PsycopgConnection
 from sqlalchemy import MetaData
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from carebed.logs import get_logger
 
 log = get_logger()
+
+#: The database is away, or lost us, however that shows (`TimeoutError` is an `OSError`): who goes on tries again.
+OUTAGE = (SQLAlchemyError, psycopg.OperationalError, OSError)
 
 #: The tables of all rooms. Fixed constraint names keep migrations and `alembic check` stable.
 metadata = MetaData(

@@ -19,21 +19,16 @@ from datetime import datetime
 from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.clock import now as clock_now
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.deadline import CHANNEL, KEEP_MOVING, Deadline
 from carebed.heartbeat import beat
 from carebed.logs import get_logger
 
 log = get_logger()
-
-#: The database is away, or lost us: tried again with the next tick.
-_OUTAGE = (SQLAlchemyError, LostConnection, OSError)
 
 #: Deals with due deadlines of one kind: (connection, now by the database clock, claimed rows).
 Handler = Callable[[AsyncConnection, datetime, list[Deadline]], Awaitable[None]]
@@ -163,7 +158,7 @@ class Engine:
                             under_way.append(batch)
                             tasks.create_task(self._work(batch, life_critical=life_critical))
                     self._looked_at[life_critical] = asyncio.get_running_loop().time()
-                except _OUTAGE as error:
+                except OUTAGE as error:
                     log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(TICK_S):
@@ -175,7 +170,7 @@ class Engine:
         claimed = 0
         try:
             claimed = await self._batch(batch.kind, life_critical=life_critical)
-        except _OUTAGE as error:
+        except OUTAGE as error:
             log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
         finally:
             self._under_way[life_critical].remove(batch)
@@ -191,7 +186,7 @@ class Engine:
         while True:
             try:
                 await self.retry_cycle()
-            except _OUTAGE as error:
+            except OUTAGE as error:
                 log.warning("deadline_retry_failed", error=type(error).__name__)
             await asyncio.sleep(TICK_S)
 

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from psycopg import OperationalError as LostConnection
-from sqlalchemy.exc import SQLAlchemyError
 
+from carebed.database import OUTAGE
 from carebed.embedded.postgres import running_urls
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
@@ -48,7 +47,7 @@ async def _say(room: Any, url: str, wanted: Any) -> None:
     try:
         async for line in room.replay_past(url, wanted):
             typer.echo(line)
-    except (SQLAlchemyError, LostConnection, OSError) as error:
+    except OUTAGE as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
         raise CarebedError(
             f"The database cannot be used ({''.join(reason)}): look at CAREBED_DATABASE_URL, and at `carebed migrate`."

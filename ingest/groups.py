@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from time import monotonic
 
 from prometheus_client import Counter, Gauge
-from psycopg import OperationalError as LostConnection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.errors import SettingsError
 from carebed.logs import get_logger
 from ingest.balance import plan, the_dead
@@ -142,7 +140,7 @@ class Groups:
             asking, self._asking = self._asking, []
             try:
                 await self._round()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 self._trouble = f"cannot look at the leases: {brief(error)}"
                 log.warning("lease_round_failed", lane=self._book.lane, error=brief(error))
                 self._asking += asking
@@ -168,7 +166,7 @@ class Groups:
         try:
             async with asyncio.timeout(_LEAVE_S), self._database.transaction() as conn:
                 await self._book.leave(conn)
-        except (SQLAlchemyError, LostConnection, OSError, TimeoutError) as error:
+        except OUTAGE as error:
             log.warning("leases_not_given_back", lane=self._book.lane, error=type(error).__name__)
         await self._database.close()
 
@@ -260,7 +258,7 @@ class Groups:
             try:
                 async with self._database.transaction() as conn:
                     await self._book.give_back(conn, hold.group, hold.epoch)
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 log.warning("group_not_given_back", group=hold.group, error=brief(error))
                 await asyncio.sleep(self._round_s)
                 continue

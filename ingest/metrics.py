@@ -11,10 +11,8 @@ from time import monotonic
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from psycopg import OperationalError as LostConnection
-from sqlalchemy.exc import SQLAlchemyError
 
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 from ingest.mqtt import Intake
 from ingest.mqtt.counters import Counters
@@ -130,6 +128,6 @@ class WatermarkMetrics(Collector):
                 async with self._database.transaction() as conn:
                     ages_s = await read_ages(conn)
                 self._look = _Look(ages_s, monotonic())
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 log.warning("watermarks_not_read", error=type(error).__name__)
             await asyncio.sleep(_LOOK_S)

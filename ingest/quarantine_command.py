@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.channels import channels
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.errors import CarebedError
 from carebed.settings import Settings
 from ingest.explanation import Explanation, explain, hexdump, said, sender_of
@@ -28,7 +26,7 @@ async def _database(url: str) -> AsyncIterator[Database]:
     database = Database(url, application="carebed-quarantine", pool_size=2)
     try:
         yield database
-    except (SQLAlchemyError, LostConnection, OSError) as error:
+    except OUTAGE as error:
         reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
         raise CarebedError(
             f"The database cannot be used ({''.join(reason)}): look at CAREBED_DATABASE_URL, and at `carebed migrate`."

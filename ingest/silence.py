@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from psycopg import OperationalError as LostConnection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
@@ -17,7 +15,7 @@ from alerts.book import LIVE_ONLY
 from alerts.lag import raise_lag
 from carebed.clock import now as clock_now
 from carebed.clock import waited_s
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.deadline import Arm, Deadline, arm, rearm
 from carebed.logs import get_logger
 from ingest.detect.silence import Verdict
@@ -80,7 +78,7 @@ async def arm_watches(database: Database) -> None:
                 now = await clock_now(conn)
                 lag = Arm("lag", "", now, data={"since": now.isoformat()})
                 await arm(conn, [lag, Arm("wake", "", now), Arm("outage", "", now)], wake=True)
-        except (SQLAlchemyError, LostConnection, OSError) as error:
+        except OUTAGE as error:
             log.warning("watches_not_armed", error=type(error).__name__)
             await asyncio.sleep(_ARM_AGAIN_S)
         else:

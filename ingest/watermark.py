@@ -15,12 +15,10 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import msgspec
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 from gateway.lanes import Lane
 from gateway.topics import GROUPS, sentinel_topic
@@ -131,7 +129,7 @@ async def publish_sentinels(
             for group, session in serving():
                 if group in GROUPS:
                     session.publish(sentinel_topic(group, lane), payload)
-        except (SQLAlchemyError, LostConnection, OSError) as error:
+        except OUTAGE as error:
             log.warning("sentinel_skipped", error=type(error).__name__)
         with suppress(TimeoutError):
             async with asyncio.timeout(PERIOD_S):
