@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
-from psycopg import AsyncConnection
-from psycopg import Error as LostConnection
-from sqlalchemy.exc import SQLAlchemyError
 
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
+from carebed.election import elected
 from carebed.heartbeat import beat
 from carebed.logs import get_logger
 
@@ -62,19 +60,16 @@ class Calendar:
         while True:
             try:
                 await self._lead()
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 self._state = f"no database: {type(error).__name__}"
                 log.warning("scheduler_lost_database", error=type(error).__name__)
             await asyncio.sleep(1.0)
 
+    def _stand_by(self) -> None:
+        self._state = "standing by"
+
     async def _lead(self) -> None:
-        async with await AsyncConnection.connect(
-            self._database.url, autocommit=True, application_name="carebed-scheduler-lock", connect_timeout=5
-        ) as lock:
-            while not await _elected(lock):
-                self._state = "standing by"
-                await asyncio.sleep(2.0)
-            log.info("scheduler_elected")
+        async with elected(self._database.url, _LEADER_LOCK, "scheduler", self._stand_by) as still:
             for job in self._jobs:
                 if job.at_once:
                     await job.run()
@@ -91,14 +86,9 @@ class Calendar:
             scheduler.start()
             try:
                 while True:
-                    await lock.execute("SELECT 1")
+                    await still()
                     async with self._database.transaction() as conn:
                         await beat(conn, "scheduler")
                     await asyncio.sleep(_BEAT_S)
             finally:
                 scheduler.shutdown(wait=False)
-
-
-async def _elected(lock: "AsyncConnection[tuple[object, ...]]") -> bool:
-    row = await (await lock.execute("SELECT pg_try_advisory_lock(%s)", [_LEADER_LOCK])).fetchone()
-    return row is not None and row[0] is True

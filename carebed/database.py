@@ -21,7 +21,7 @@ from carebed.logs import get_logger
 log = get_logger()
 
 #: The database is away, or lost us, however that shows (`TimeoutError` is an `OSError`): who goes on tries again.
-OUTAGE = (SQLAlchemyError, psycopg.OperationalError, OSError)
+OUTAGE = (SQLAlchemyError, psycopg.Error, OSError)
 
 #: The tables of all rooms. Fixed constraint names keep migrations and `alembic check` stable.
 metadata = MetaData(

@@ -4,10 +4,13 @@ The lock goes with the connection, so who dies or is cut off is followed within 
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import LiteralString
 
 from psycopg import AsyncConnection
-from psycopg import Error as LostConnection
 
+from carebed.database import OUTAGE
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -40,7 +43,7 @@ class Election:
         while True:
             try:
                 await self._stand()
-            except (LostConnection, OSError, TimeoutError) as error:
+            except OUTAGE as error:
                 if self.leading:
                     log.warning("election_lost", what=self._name, error=type(error).__name__)
             finally:
@@ -48,22 +51,34 @@ class Election:
             await asyncio.sleep(_AGAIN_S)
 
     async def _stand(self) -> None:
-        async with await AsyncConnection.connect(
-            self._url, autocommit=True, application_name=f"carebed-{self._name}-lock", connect_timeout=5,
-            keepalives_idle=5, keepalives_interval=5, keepalives_count=2,
-        ) as conn:  # fmt: skip
-            while True:
-                async with asyncio.timeout(_ANSWER_S):
-                    row = await (await conn.execute(_TAKE, [self._lock])).fetchone()
-                if row is not None and row[0] is True:
-                    break
-                await asyncio.sleep(_ASK_S)
-            log.info("elected", what=self._name)
+        async with elected(self._url, self._lock, self._name) as still:
             self._won.set()
             while True:
                 await asyncio.sleep(_ASK_S)
-                async with asyncio.timeout(_ANSWER_S):
-                    await conn.execute("SELECT")
+                await still()
 
 
-_TAKE = "SELECT pg_try_advisory_lock(%s)"
+@asynccontextmanager
+async def elected(
+    url: str, lock: int, name: str, standing_by: Callable[[], None] = lambda: None
+) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Wait until this process is the one; what is within may go on for as long as what is yielded, called every few
+    seconds, does not raise one of `OUTAGE`. `standing_by` is called while another process is the one."""
+    async with await AsyncConnection.connect(
+        url, autocommit=True, application_name=f"carebed-{name}-lock", connect_timeout=5,
+        keepalives_idle=5, keepalives_interval=5, keepalives_count=2,
+    ) as conn:  # fmt: skip
+
+        async def ask(question: LiteralString, *about: object) -> object:
+            async with asyncio.timeout(_ANSWER_S):
+                row = await (await conn.execute(question, about)).fetchone()
+            return None if row is None else row[0]
+
+        async def still() -> None:
+            await ask("SELECT 1")
+
+        while await ask("SELECT pg_try_advisory_lock(%s)", lock) is not True:
+            standing_by()
+            await asyncio.sleep(_ASK_S)
+        log.info("elected", what=name)
+        yield still
