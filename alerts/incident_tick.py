@@ -84,7 +84,8 @@ _HOMES = text(f"""
         FROM alarm WHERE incident_id = :incident GROUP BY home_id
     ), listed AS (
         SELECT member.*, incident_tick.finding, incident_tick.note, incident_tick.staff_id, incident_tick.at,
-            incident_tick.alarm_id, CASE WHEN finding IS NULL AND out THEN 0 WHEN finding IS NULL THEN 2 ELSE 1 END AS place
+            incident_tick.alarm_id,
+            CASE WHEN finding IS NULL AND out THEN 0 WHEN finding IS NULL THEN 2 ELSE 1 END AS place
         FROM member LEFT JOIN incident_tick ON incident_tick.incident_id = :incident
             AND incident_tick.home_id = member.home_id
     )
@@ -100,7 +101,7 @@ _HOMES = text(f"""
     FROM listed LEFT JOIN home ON home.id = listed.home_id
     WHERE CAST(:place AS int) IS NULL OR (place, first) > (:place, :after)
     ORDER BY place, first LIMIT :limit
-""")  # noqa: E501
+""")
 
 
 async def tick(

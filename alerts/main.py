@@ -37,7 +37,7 @@ async def run(settings: Settings) -> None:
     # httpcore asks at every request for this package, which is not there, and looks for it on the whole path: a third
     # of what a message costs.
     if find_spec("sniffio") is None:
-        sys.modules["sniffio"] = None  # type: ignore[assignment]
+        sys.modules["sniffio"] = None  # type: ignore[assignment]  # Python's own word for "not there"
     database = Database(settings.secret("database_url"), application="carebed-alerts", pool_size=16)
     through = channels(settings)
     lag = LagWatch(database, through)

@@ -71,7 +71,7 @@ class Edge:
             await self._app(scope, _bounded(receive), counted)
         except Problem as problem:
             await problem.response()(scope, receive, counted)
-        except Exception as error:
+        except Exception as error:  # whatever went wrong, the client gets a problem document
             if status is not None:
                 raise
             await _answer(error).response()(scope, receive, counted)

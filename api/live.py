@@ -84,7 +84,7 @@ async def live(
             since = _number(last_event_id)
             resume = since if since is not None and since < subscriber.since else None
             opening = await _open_list(conn, principal, subscriber.since if resume is None else resume)
-        except BaseException:
+        except BaseException:  # a client that gave up too
             parts.hub.unsubscribe(subscriber)
             raise
     return LiveStream(parts, subscriber, opening, resume)

@@ -1,6 +1,7 @@
 """The web application's files: the page itself is asked for anew each time, hashed assets are kept for ever."""
 
 from pathlib import Path
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -16,8 +17,8 @@ _NOT_BUILT = (
 class _Assets(StaticFiles):
     """Files whose names carry their contents' hash."""
 
-    def file_response(self, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(*args, **kwargs)  # type: ignore[arg-type]
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "public, max-age=31536000, immutable"
         return response
 

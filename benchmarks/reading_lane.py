@@ -40,7 +40,7 @@ class ReadingLane:
         os.kill(self._pid, signal.SIGSTOP)
         try:
             await asyncio.to_thread(self._publish, f"load{next(self._runs)}")
-        except BaseException:
+        except BaseException:  # an interrupt too: no stopped process is left behind
             os.kill(self._pid, signal.SIGCONT)
             raise
 

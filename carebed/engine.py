@@ -226,7 +226,7 @@ class Engine:
                     if claimed:
                         await self._handlers[kind](conn, now, claimed)
             FIRED.labels(kind).inc(len(claimed))
-        except Exception as error:
+        except Exception as error:  # whatever a handler raised: its rows are tried one by one
             if not claimed:
                 raise
             log.warning("deadline_batch_failed", kind=kind, rows=len(claimed), error=repr(error))

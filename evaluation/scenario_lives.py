@@ -105,7 +105,7 @@ def _aways(home: Household, chance: random.Random) -> Iterator[Away]:
     """A day away in the learning weeks, another later, and one longer absence: entered for half of them."""
 
     def at(day: int, minute: int) -> datetime:
-        return datetime(home.first.year, home.first.month, home.first.day) + timedelta(days=day, minutes=minute)  # noqa: DTZ001
+        return datetime(home.first.year, home.first.month, home.first.day) + timedelta(days=day, minutes=minute)  # noqa: DTZ001  local
 
     for begin, end in ((8, 20), (LEARNING_DAYS + 3, LEARNING_DAYS + 12)):
         day = chance.randrange(begin, end)

@@ -1,7 +1,7 @@
 """What the detector is measured against: fixed spans, a street's rule, a published percentile line, and variants."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -75,8 +75,8 @@ def _elapsed(stills: Sequence[Still]) -> list[dict[int, timedelta]]:
     return found
 
 
-def _percentile(values: object) -> timedelta:
-    ordered = sorted(values)  # type: ignore[call-overload]
+def _percentile(values: Iterable[timedelta]) -> timedelta:
+    ordered = sorted(values)
     return ordered[ceil(len(ordered) * 0.97) - 1] if ordered else timedelta()
 
 

@@ -103,7 +103,7 @@ class RhythmWatch:
             memory = self._look(home, memory, (event,), event.at)
 
     def _look(self, home: Home, memory: Memory, events: Sequence[object], until: datetime) -> Memory:
-        memory, found = look([DETECTOR], self._parameters, home, memory, events, until)  # type: ignore[arg-type]
+        memory, found = look([DETECTOR], self._parameters, home, memory, events, until)  # type: ignore[arg-type]  # events
         self._found += [one.at for one in found if isinstance(one.what, Finding)]
         self._moments.append((until, memory, home))
         return memory

@@ -189,7 +189,7 @@ class Groups:
         try:
             async with self._database.transaction() as conn:
                 view = await self._book.look(conn)
-        except BaseException:
+        except BaseException:  # one that was cancelled because it hung, too
             self._been_away = self._been_away or self._touched is not None
             self._touched = None
             raise

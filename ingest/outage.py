@@ -89,8 +89,9 @@ _GROW = text("""
     )
     UPDATE incident SET first_at = now_is.first, last_at = now_is.last, homes = now_is.homes
     FROM now_is WHERE incident.alarm_id = now_is.id AND incident.homes <> now_is.homes
-    RETURNING incident.alarm_id, incident.station_id, incident.area_code, incident.first_at, incident.homes, now_is.mains
-""")  # noqa: E501
+    RETURNING incident.alarm_id, incident.station_id, incident.area_code, incident.first_at, incident.homes,
+        now_is.mains
+""")
 _TELL_WHY = text("UPDATE alarm SET why = CAST(:why AS jsonb) WHERE id = :id")
 
 # Incidents that have no open member any more; or, where all were over before they could join, never had one.

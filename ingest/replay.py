@@ -75,7 +75,7 @@ class Replay:
         while True:
             try:
                 return await self._once(row_id, dry_run)
-            except Exception as error:
+            except Exception as error:  # judged by its fault, and raised unless it is worth another try
                 tries += 1
                 if fault_of(error) is not Fault.CONTESTED or tries >= _TRIES:
                     raise
@@ -108,7 +108,7 @@ class Replay:
                     raise _Undo
         except _Undo:
             pass
-        except Exception as error:
+        except Exception as error:  # judged by its fault, and raised unless it is the row's own
             if fault_of(error) is not Fault.REFUSED:
                 raise
             done.reason, done.detail = str(Reason.STORE_ERROR), brief(error)

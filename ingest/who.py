@@ -192,9 +192,9 @@ async def _look_up(conn: AsyncConnection, facts: Facts, topics: Mapping[str, Top
         resident = place.resident_id if resident_id is None else UUID(resident_id)
         # The strings of the topic, which is kept as well, instead of the same ones once more.
         topic = asked.get(device_id)
-        device_id = _device_id(topic) if topic is not None else device_id  # noqa: PLW2901
+        device_id = _device_id(topic) if topic is not None else device_id  # noqa: PLW2901 - the same, as said above
         if topic is not None and topic.gateway == gateway_id:
-            gateway_id = topic.gateway  # noqa: PLW2901
+            gateway_id = topic.gateway  # noqa: PLW2901 - likewise
         found[device_id] = DeviceFacts(device_id, gateway_id, place, resident, heartbeat_s, missed_beats)
     for gateway_id, *_ in gateways:
         itself = found.get(gateway_id)

@@ -118,7 +118,7 @@ def _fork(asked: dict[str, object]) -> int:
         return pid
     code = 1
     try:
-        _live(**asked)  # type: ignore[arg-type]  # our own words
+        _live(**asked)
         code = 0
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1

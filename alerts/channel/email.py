@@ -102,7 +102,7 @@ class Email:
         except smtplib.SMTPNotSupportedError:
             server.close()
             raise NotTaken("no TLS") from None
-        except BaseException:
+        except BaseException:  # whatever it is, the connection is not left open
             server.close()
             raise
         return server

@@ -140,7 +140,7 @@ class EmbeddedPostgres:
             await self._answers(self.child)
             await self._make_roles()
             write_atomically(self._secrets.with_name(URLS_FILE), json.dumps(asdict(self.urls()), indent=2))
-        except BaseException:
+        except BaseException:  # an interrupt too: no server is left behind
             await self.stop()
             raise
         return self.child

@@ -77,7 +77,7 @@ class VitalSignsDetector:
         return Step(VitalSignsState(people, faults), raised, (*cleared, *working))
 
     def due(
-        self, state: VitalSignsState, at: datetime, home: Home, parameters: VitalSignsParameters  # noqa: ARG002
+        self, state: VitalSignsState, at: datetime, home: Home, parameters: VitalSignsParameters  # noqa: ARG002 - any detector's
     ) -> Step:  # fmt: skip
         """Never asked for: only what is measured is judged."""
         return Step(state)

@@ -130,7 +130,7 @@ class VitalTrendDetector:
         return Step(VitalTrendState(people), tuple(raised), () if standing else tuple(cleared))
 
     def due(
-        self, state: VitalTrendState, at: datetime, home: Home, parameters: VitalTrendParameters  # noqa: ARG002
+        self, state: VitalTrendState, at: datetime, home: Home, parameters: VitalTrendParameters  # noqa: ARG002 - any detector's
     ) -> Step:  # fmt: skip
         """Never asked for."""
         return Step(state)

@@ -169,7 +169,7 @@ class Connection(asyncio.Protocol):
                     break
                 position += size
                 continue
-            except BaseException as error:
+            except BaseException as error:  # a panic of the codec is no `Exception`
                 if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
                     raise
                 position += self._refused(view[position:], arrived, now, "malformed")

@@ -234,7 +234,7 @@ async def test_a_line_that_goes_dead_without_a_word_is_left_and_nothing_is_lost(
     async with line(protocol, to_port) as one:
         through = {"mqtt_port" if protocol == "mqtt" else "database_port": one.port}
         for lane in ("alarm", "reading"):
-            stage.start(lane, **through)  # type: ignore[arg-type]
+            stage.start(lane, **through)
             await stage.is_ready(lane)
         await stage.save_broker()
         life = Life(stage)

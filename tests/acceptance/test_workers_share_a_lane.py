@@ -49,7 +49,7 @@ class Talk:
 
     def __init__(self, stage: LaneStage) -> None:
         self._stage = stage
-        self._links = [link_of(stage, gateway) for gateway in stage.gateways]  # type: ignore[arg-type]
+        self._links = [link_of(stage, gateway) for gateway in stage.gateways]
         self.readings: list[str] = []
         self.alarms: list[str] = []
         self._receipts: list[asyncio.Future[Receipt | None]] = []

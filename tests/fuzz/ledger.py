@@ -249,7 +249,7 @@ class Ledger:
 
     async def _numbers(self, statement: object, values: dict[str, object]) -> set[int]:
         async with self._database.transaction() as conn:
-            return set((await conn.execute(statement, values)).scalars())  # type: ignore[call-overload]
+            return set((await conn.execute(statement, values)).scalars())
 
 
 def _aside(topic: bytes, payload: bytes, reason: str) -> Aside:
@@ -276,7 +276,7 @@ def _read_head(frame: bytes) -> tuple[str, bool]:
     """Topic of a frame, and whether the codec refuses it."""
     try:
         packet, _ = mqtt5.read(memoryview(frame))
-    except BaseException as error:
+    except BaseException as error:  # a panic of the codec is no `Exception`
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
         return rescue(memoryview(frame)).topic, True

@@ -180,8 +180,8 @@ def _command_lines(text: str) -> Iterator[str]:
 
 def _check_command(words: list[str], what: str) -> None:
     """Walk down the commands; every option must be known where it stands. Arguments are not judged."""
-    command: click.Command = typer.main.get_command(app)  # type: ignore[assignment]  # typer's own kind of click command
-    context = typer.Context(command)  # type: ignore[arg-type]
+    command: click.Command = typer.main.get_command(app)
+    context = typer.Context(command)
     for word in words:
         options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
         if word.startswith("-"):

@@ -125,7 +125,7 @@ async def test_a_provider_that_hangs_holds_up_no_other_channel(night: Night) -> 
         await hang.wait()
         return Handover()
 
-    night.sms.send = send  # type: ignore[method-assign]
+    night.sms.send = send
     night.voice.does = Handover(delivered=True)
     await night.world.do("UPDATE contact_method SET wait_s = 0")
     tasks = [asyncio.create_task(one) for one in night.outbox.tasks().values()]

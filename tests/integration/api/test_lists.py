@@ -92,7 +92,7 @@ async def test_list_one_and_stream_show_the_same_object(service: Service) -> Non
     assert len(texts) == 1
 
 
-async def _pages(operator, state: str, limit: int):  # type: ignore[no-untyped-def]
+async def _pages(operator, state: str, limit: int):
     items, cursor = [], None
     while True:
         query = {"state": state, "limit": limit} | ({"cursor": cursor} if cursor else {})

@@ -70,7 +70,7 @@ async def test_durability_is_on_and_only_loopback_listens(database: EmbeddedPost
     for setting in ("fsync", "synchronous_commit", "full_page_writes"):
         assert await _one(admin, f"SHOW {setting}") == "on"
     assert await _one(admin, "SHOW listen_addresses") == "127.0.0.1"
-    assert await _one(admin, "SHOW server_version_num") >= "180000"  # type: ignore[operator]
+    assert await _one(admin, "SHOW server_version_num") >= "180000"
 
 
 async def test_kill_9_loses_nothing_that_was_committed(database: EmbeddedPostgres) -> None:

@@ -108,7 +108,7 @@ def test_the_ready_file_lets_a_stranger_in_and_the_end_is_orderly(tmp_path: Path
             assert set(gateway) == {"id", "shard", "password", "home", "devices"}
             assert {"id", "kind"} == set(gateway["devices"][0])
         assert _count(ready["database_url"], "gateway") >= 3
-        assert str(ready["mqtt"]["port"]) in " ".join(up.process.args)  # type: ignore[arg-type]
+        assert str(ready["mqtt"]["port"]) in " ".join(up.process.args)
         names = {name: Path(f"/proc/{pid}/comm").read_text().strip() for name, pid in up.pids().items()}
         assert names["broker"] == "mosquitto"
         assert names["database"] == "postgres"

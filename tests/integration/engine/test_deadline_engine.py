@@ -183,7 +183,7 @@ async def test_a_crowded_kind_has_several_batches_under_way_and_holds_up_no_othe
     monkeypatch.setattr(engine_module, "_STUCK_S", 0.05)
     under_way, begun, first_may_end, several = 0, 0, asyncio.Event(), asyncio.Event()
 
-    async def crowd(conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:  # noqa: ARG001
+    async def crowd(conn: AsyncConnection, _now: datetime, deadlines: list[Deadline]) -> None:
         nonlocal under_way, begun
         under_way, begun = under_way + 1, begun + 1
         if begun == 1:
@@ -219,7 +219,7 @@ async def test_what_falls_due_while_its_kind_is_at_work_does_not_wait_for_the_ti
     monkeypatch.setattr(engine_module, "TICK_S", 30.0)
     begun, go_on, handled = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def slow(conn: AsyncConnection, now: datetime, deadlines: list[Deadline]) -> None:  # noqa: ARG001
+    async def slow(conn: AsyncConnection, _now: datetime, deadlines: list[Deadline]) -> None:
         begun.set()
         await go_on.wait()
         await end(conn, deadlines)

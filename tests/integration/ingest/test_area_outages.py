@@ -271,8 +271,9 @@ async def _gather_many(pipeline: Pipeline, count: int) -> None:
                     carebed_now() + CAST(:gathering AS interval), carebed_now() + CAST(:gathering AS interval)
                 FROM homes RETURNING id, next_step_at
             )
-            INSERT INTO deadline (kind, subject, alarm_id, due_at) SELECT 'alarm', id::text, id, next_step_at FROM alarms
-            """),  # noqa: E501
+            INSERT INTO deadline (kind, subject, alarm_id, due_at)
+            SELECT 'alarm', id::text, id, next_step_at FROM alarms
+            """),
             {
                 "area": AREA,
                 "station": STATION,

@@ -145,5 +145,5 @@ def _told(turn: Turn, stored: asyncio.Event) -> Turn:
         original()
         stored.set()
 
-    turn.stored = told  # type: ignore[method-assign]
+    turn.stored = told
     return turn

@@ -55,7 +55,7 @@ async def faults(
 ) -> tuple[list[Receipt], list[str]]:
     """The receipts of `work`, and the errors that it met while `meanwhile` happened."""
     with structlog.testing.capture_logs() as logs:
-        working = asyncio.create_task(work())  # type: ignore[arg-type]
+        working = asyncio.create_task(work())
         await meanwhile()
         receipts = await asyncio.wait_for(working, 30)
     return receipts, [entry["error"] for entry in logs if entry["event"] == "batch_failed"]

@@ -354,10 +354,10 @@ async def test_a_look_that_dies_is_made_again_with_all_it_has_to_see(watched: Wa
                 if statements == after:
                     raise Dies
 
-            sync = conn.sync_connection  # type: ignore[attr-defined]
+            sync = conn.sync_connection
             event.listen(sync, "before_cursor_execute", count)
             try:
-                await DetectHandler(detectors=[OpenDoor()])(conn, now, rows)  # type: ignore[arg-type]
+                await DetectHandler(detectors=[OpenDoor()])(conn, now, rows)
             finally:
                 event.remove(sync, "before_cursor_execute", count)
 

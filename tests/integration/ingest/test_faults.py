@@ -97,7 +97,7 @@ async def test_a_lost_connection_is_tried_again_and_what_was_committed_is_a_dupl
                 await conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
         return answers
 
-    lane.process = broken  # type: ignore[method-assign]
+    lane.process = broken
     statuses = await _store(pipeline, *(pipeline.incoming(message("sos", id=one)) for one in "abc"))
     assert tries == 2
     assert statuses == {"a": Status.ACCEPTED, "b": Status.ACCEPTED, "c": Status.HOLD}
@@ -119,7 +119,7 @@ async def test_a_locked_alarm_delays_only_itself(pipeline: Pipeline, monkeypatch
             await conn.exec_driver_sql("SET LOCAL lock_timeout = '100ms'")
             return await process(conn, now, messages, *turn)
 
-        pipeline.alarm_lane.process = impatient  # type: ignore[method-assign]
+        pipeline.alarm_lane.process = impatient
         statuses = await asyncio.wait_for(
             _store(
                 pipeline, pipeline.incoming(message("sos", id="stuck")),

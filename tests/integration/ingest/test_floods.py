@@ -226,5 +226,5 @@ async def test_a_flood_without_end_fills_no_disk(lane: Lane, monkeypatch: pytest
 
 @given(st.lists(st.tuples(st.text(max_size=80), st.binary(max_size=300))))
 def test_what_is_packed_comes_out_as_it_went_in(sent: Sequence[tuple[str, bytes]]) -> None:
-    packed = pack(Incoming(topic, payload, None, 1, 1, 0.0) for topic, payload in sent)  # type: ignore[arg-type]
+    packed = pack(Incoming(topic, payload, None, 1, 1, 0.0) for topic, payload in sent)
     assert list(unpack(packed)) == list(sent)

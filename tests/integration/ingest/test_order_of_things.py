@@ -82,7 +82,7 @@ async def test_a_batch_that_has_not_been_committed_is_not_acknowledged(
         tries.append(len(counter.acked))
         if len(tries) < 3:
             raise ConnectionResetError
-        return await process(*arguments)  # type: ignore[arg-type]
+        return await process(*arguments)
 
     monkeypatch.setattr(pipeline.alarm_lane, "process", away)
     await Worker(pipeline.database, cast("Intake", counter), pipeline.alarm_lane).run()

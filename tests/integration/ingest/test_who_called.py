@@ -107,7 +107,7 @@ async def test_a_change_of_the_registry_in_the_middle_of_a_batch_spoils_nothing(
 
     async def change(conn: AsyncConnection, *rest: object) -> object:
         pipeline.who.forget()
-        return await remember(conn, *rest)  # type: ignore[arg-type]
+        return await remember(conn, *rest)
 
     monkeypatch.setattr(alarm_lane, "remember", change)
     assert (await pipeline.press("sos")).status is Status.ACCEPTED
@@ -124,7 +124,7 @@ async def test_an_answer_of_the_registry_that_was_overtaken_by_a_change_is_not_k
     async def overtaken(*arguments: object) -> object:
         nonlocal questions
         questions += 1
-        answer = await look_up(*arguments)  # type: ignore[arg-type]
+        answer = await look_up(*arguments)
         if questions == 1:
             pipeline.who.forget()
         return answer

@@ -32,7 +32,7 @@ async def test_an_acknowledgement_after_the_reconnect_is_dropped_and_the_message
         while len(batch) < 3:  # the three may have come in several reads
             intake.ack(batch)
             batch = await anext(intake)
-        session._connection._transport.abort()  # type: ignore[union-attr]
+        session._connection._transport.abort()
         await until(lambda: session.counters.connects == 2)
         intake.ack(batch)
         assert session.counters.stale_acks == len(batch)

@@ -28,7 +28,7 @@ NOON = datetime(2026, 11, 22, 4, tzinfo=UTC)
 
 def rule(name: str, **match: object) -> Rule:
     """A policy of this name for what it is said to be for."""
-    return Rule(Policy(name=name, steps=(Step(delay_s=0, call=("desk",)),)), id=UUID(int=len(name)), **match)  # type: ignore[arg-type]
+    return Rule(Policy(name=name, steps=(Step(delay_s=0, call=("desk",)),)), id=UUID(int=len(name)), **match)
 
 
 #: From the widest to the most specific: each wins over all before it.

@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
 async def test_a_replay_keeps_weekday_and_time_of_day_and_never_runs_too_far_ahead(folder: Path, speed: float) -> None:
     link = FakeLink()
 
-    done = await replay(folder, link, now=NOW, advance_clock=link.advance_clock, speed=speed, home="h1")  # type: ignore[arg-type]
+    done = await replay(folder, link, now=NOW, advance_clock=link.advance_clock, speed=speed, home="h1")
 
     assert (done.lines, done.readings, len(link.published)) == (9, 18, 18)
     first = link.published[0][2].time
@@ -73,13 +73,13 @@ async def test_a_replay_keeps_weekday_and_time_of_day_and_never_runs_too_far_ahe
 
 async def test_at_full_speed_the_clock_leaps_over_silence(folder: Path) -> None:
     link = FakeLink()
-    await replay(folder, link, now=NOW, advance_clock=link.advance_clock, home="h1")  # type: ignore[arg-type]
+    await replay(folder, link, now=NOW, advance_clock=link.advance_clock, home="h1")
     assert len(link.clock_moves) < 30
 
 
 async def test_at_a_given_speed_the_clock_runs_through_silence_as_well(folder: Path) -> None:
     link = FakeLink()
-    await replay(folder, link, now=NOW, advance_clock=link.advance_clock, speed=1_000_000, home="h1")  # type: ignore[arg-type]
+    await replay(folder, link, now=NOW, advance_clock=link.advance_clock, speed=1_000_000, home="h1")
     steps = [later - earlier for earlier, later in zip(link.clock_moves[1:], link.clock_moves[2:], strict=False)]
     assert max(steps) <= MAX_CLOCK_AHEAD / 2
 

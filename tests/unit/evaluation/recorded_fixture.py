@@ -44,5 +44,5 @@ def _labels() -> Iterator[tuple[datetime, datetime, str]]:
 
 
 def _lines(rows: object) -> Iterator[str]:
-    for first, last, name in rows:  # type: ignore[attr-defined]  # an iterable of such rows
+    for first, last, name in rows:
         yield f"{first:%d-%b-%Y %H:%M:%S}\t{last:%d-%b-%Y %H:%M:%S}\t{name}\n"

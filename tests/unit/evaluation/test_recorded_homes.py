@@ -73,7 +73,7 @@ def test_nothing_of_the_day_that_is_judged_is_known(recorded: RecordedHome) -> N
         asked.append((max((one.until for one in past), default=night), night))
         return lambda _still, _at: 3 * HOUR
 
-    watch = LineWatch(recorded, stills_of(recorded), learn)  # type: ignore[arg-type]  # sees what it is given
+    watch = LineWatch(recorded, stills_of(recorded), learn)
     assert watch.alarm_after(at(9, 15)) == at(9, 15) + 3 * HOUR
     assert [night for _, night in asked] == [at(9, 3)]
     watch.alarms()

@@ -29,7 +29,7 @@ def household(*residents: UUID) -> Household:
 def found(what: str, kind: str, ago: timedelta, resident: UUID | None = None, **more: object) -> Found:
     at = NOW - ago
     values = {"kind": kind, "happened_at": at, "why": REASON, "resident_id": resident, **more}
-    made = Finding(**values) if what == "raise" else Clearing(**values)  # type: ignore[arg-type]
+    made = Finding(**values) if what == "raise" else Clearing(**values)
     return Found(at, "toy", made)
 
 

@@ -74,4 +74,4 @@ def test_a_clock_that_is_behind_the_databases_gives_no_less_than_the_bucket_hold
     [(b'{"id": "a"}', 1), (b'[{"id": "a"}]', 1), (b' [{"id":1},{"id":2}]', 2), (b"[]", 1), (b"", 1), (b"[garbage", 1)],
 )
 def test_an_array_counts_its_objects(payload: bytes, objects: int) -> None:
-    assert weight(Incoming("t", payload, None, 1, 1, 0.0)) == objects  # type: ignore[arg-type]
+    assert weight(Incoming("t", payload, None, 1, 1, 0.0)) == objects

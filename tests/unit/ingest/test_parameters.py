@@ -30,7 +30,7 @@ class _Toy:
     parameters = Limits
 
 
-TOY: Detector[Any, Any] = _Toy()  # type: ignore[assignment]  # only what parameters need of one
+TOY: Detector[Any, Any] = _Toy()
 HOME, STATION, AREA = UUID(int=1), UUID(int=2), "350102001001"
 WHERE = Where(HOME, STATION, AREA)
 

@@ -60,7 +60,7 @@ class BrokerUsers:
 
 async def kept(doorkeeper: Doorkeeper, broker: BrokerUsers) -> None:
     """One comparison."""
-    keeping = asyncio.create_task(doorkeeper.keep(broker))  # type: ignore[arg-type]
+    keeping = asyncio.create_task(doorkeeper.keep(broker))
     async with asyncio.timeout(5):
         while doorkeeper.ready() is not None or doorkeeper._changed.is_set():
             await asyncio.sleep(0)
@@ -113,7 +113,7 @@ async def test_users_that_were_only_half_made_get_their_rights_the_next_time(
     doorkeeper, broker = Doorkeeper({"ingest-alarm-0": "own"}), BrokerUsers()
     doorkeeper.set_gateways(HASHES.items())
     broker.breaks_off = True
-    keeping = asyncio.create_task(doorkeeper.keep(broker))  # type: ignore[arg-type]
+    keeping = asyncio.create_task(doorkeeper.keep(broker))
     async with asyncio.timeout(5):
         while "ReadTimeout" not in str(doorkeeper.ready()):
             await asyncio.sleep(0.01)
@@ -129,7 +129,7 @@ async def test_a_broker_that_lost_its_store_gets_everybody_again(monkeypatch: py
     monkeypatch.setattr("carebed.rabbitmq.doorkeeper._LOOK_S", 0.01)
     doorkeeper, broker = Doorkeeper({"ingest-alarm-0": "own"}), BrokerUsers()
     doorkeeper.set_gateways(HASHES.items())
-    keeping = asyncio.create_task(doorkeeper.keep(broker))  # type: ignore[arg-type]
+    keeping = asyncio.create_task(doorkeeper.keep(broker))
     async with asyncio.timeout(5):
         for _ in range(2):
             while broker.rights.keys() != {"ingest-alarm-0", *HASHES}:
@@ -151,7 +151,7 @@ async def test_a_broker_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("carebed.rabbitmq.doorkeeper._AGAIN_S", 0.01)
     doorkeeper, broker = Doorkeeper({}), BrokerUsers()
     broker.away = True
-    keeping = asyncio.create_task(doorkeeper.keep(broker))  # type: ignore[arg-type]
+    keeping = asyncio.create_task(doorkeeper.keep(broker))
     async with asyncio.timeout(5):
         while "cannot be kept" not in str(doorkeeper.ready()):
             await asyncio.sleep(0.01)

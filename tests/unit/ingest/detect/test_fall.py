@@ -32,7 +32,7 @@ def says(seconds: float, device: Device, kind: str, value: float | bool | str = 
 
 def windows(suspicion: Suspicion) -> tuple[float, float]:
     """(end of stillness, page) in seconds after the fall."""
-    return tuple((time - FELL).total_seconds() for time in (suspicion.still_until, suspicion.page_at))  # type: ignore[return-value]
+    return tuple((time - FELL).total_seconds() for time in (suspicion.still_until, suspicion.page_at))
 
 
 USUALLY = suspect({}, FELL, FELL, USUAL)

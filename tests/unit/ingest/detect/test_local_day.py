@@ -21,7 +21,7 @@ zones = st.sampled_from([FUZHOU, BERLIN, ZoneInfo("America/New_York"), ZoneInfo(
 
 
 def _at(zone: ZoneInfo, *wall: int) -> datetime:
-    return datetime(*wall, tzinfo=zone).astimezone(UTC)  # type: ignore[arg-type,misc]
+    return datetime(*wall, tzinfo=zone).astimezone(UTC)
 
 
 def test_a_night_reaches_into_the_morning() -> None:

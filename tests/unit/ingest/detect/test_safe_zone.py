@@ -17,7 +17,7 @@ latitudes, longitudes = st.floats(-80, 80), st.floats(-180, 180)
 
 
 def _read(value: dict[str, Any]) -> Zone:
-    zone: Zone = msgspec.convert(value, Zone)  # type: ignore[arg-type]
+    zone: Zone = msgspec.convert(value, Zone)
     return zone
 
 
