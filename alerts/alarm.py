@@ -117,8 +117,6 @@ def kind_of(name: str) -> Kind:
 #: Sort key of the board: most urgent first.
 PRIORITY_RANK = {priority: rank for rank, priority in enumerate(Priority)}
 
-OPEN_STATES = tuple(state for state in State if state not in (State.RESOLVED, State.CANCELLED))
-
 _QUOTED_STATES = ", ".join(f"'{state}'" for state in State)
 _QUOTED_OUTCOMES = ", ".join(f"'{outcome}'" for outcome in Outcome)
 

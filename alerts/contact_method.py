@@ -47,7 +47,7 @@ contact_method = Table(
     Column("rank", SmallInteger, nullable=False, server_default=text("0")),
     Column(
         "wait_s", Integer, CheckConstraint("wait_s BETWEEN 0 AND 3600", name="wait"), nullable=False,
-        server_default=text("20"), comment="how long the method before it may stay without an answer",
+        server_default=text(str(WAIT_S)), comment="how long the method before it may stay without an answer",
     ),
     instant("verified_at"),
     instant("delivered_at", comment="the last delivery that was confirmed"),

@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.alarm import Outcome
+from alerts.contact_method import WAIT_S
 from alerts.incident_tick import Finding
 from alerts.kpi_target import MOST_TARGETS
 
@@ -175,7 +176,7 @@ class NewContactMethod(_Body):
     channel: Annotated[str, BeforeValidator(_text), Field(max_length=30, description="sms, voice, ...")]
     address: Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=200)]
     rank: _Rank = 0
-    wait_s: _Wait = 20
+    wait_s: _Wait = WAIT_S
 
     model_config = ConfigDict(
         extra="forbid",

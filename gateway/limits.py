@@ -27,7 +27,6 @@ SAME_ID_WITHOUT_TIME = timedelta(hours=1)
 #: SCAIP's figures (SS 91100:2014): a device resends an alarm message every 5 to 20 s, for 3 to 30 min, until receipted.
 RESEND_MIN_S = 5.0
 RESEND_MAX_S = 20.0
-RESEND_AT_LEAST = timedelta(minutes=3)
 RESEND_AT_MOST = timedelta(minutes=30)
 
 #: Without a receipt for so long a device starts its other route and keeps resending.
