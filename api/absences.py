@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
 from alerts.view import utc
-from api import example, shapes
+from api import example, home_shapes
 from api.body import NewAbsence
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -64,7 +64,7 @@ async def _the_absence(conn: AsyncConnection, home_id: UUID, absence_id: UUID) -
     operation_id="listAbsences",
     summary="List a home's absences",
     description="The newest entry first, withdrawn ones too.",
-    response_model=shapes.AbsencePage,
+    response_model=home_shapes.AbsencePage,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("A page.", "application/json", example.ABSENCES)}),
 )
@@ -86,7 +86,7 @@ async def list_(
     summary="Enter an absence",
     description="Nobody is at home (hospital, holiday): silence of the home is judged accordingly. At most 366 days.",
     status_code=201,
-    response_model=shapes.Absence,
+    response_model=home_shapes.Absence,
     response_class=JSONResponse,
     responses=answers(
         400, 401, 403, 404, 413, 415, 422, ok={201: ("The absence.", "application/json", example.ABSENCE)}
@@ -114,7 +114,7 @@ async def enter(call: Caller, home_id: UUID, body: NewAbsence, key: Key = None) 
     operation_id="withdrawAbsence",
     summary="Withdraw an absence",
     description="It counts no more from now on, and stays on record. Repeating it changes nothing.",
-    response_model=shapes.Absence,
+    response_model=home_shapes.Absence,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("As it is now.", "application/json", example.ABSENCE)}),
 )

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.access import read_access_notes
 from alerts.view import utc
-from api import example, shapes
+from api import example, home_shapes
 from api.alarms import AlarmId
 from api.body import AccessNote
 from api.document import answers
@@ -52,7 +52,7 @@ _LOG = text(f"""
         "Key box, door code, hazards: for who has accepted the alarm, is on the way or there, while it is open. Every "
         "read is on record, in the alarm's event log and in the home's access log."
     ),
-    response_model=shapes.AccessNotes,
+    response_model=home_shapes.AccessNotes,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("The notes.", "application/json", example.ACCESS)}),
 )
@@ -68,7 +68,7 @@ async def read(call: Caller, parts: PartsOf, alarm_id: AlarmId) -> Response:
     operation_id="seeAccessNote",
     summary="See when a home's access notes were written",
     description="And by whom; `updated_at` null: there are none. What they say is read at an alarm, and nowhere else.",
-    response_model=shapes.AccessNoteWritten,
+    response_model=home_shapes.AccessNoteWritten,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("When, and by whom.", "application/json", example.ACCESS_NOTE)}),
 )
@@ -84,7 +84,7 @@ async def see(call: Caller, home_id: UUID) -> Response:
     operation_id="writeAccessNote",
     summary="Write a home's access notes",
     description="By a manager of its branch. They replace what was there, which nobody can read any more.",
-    response_model=shapes.AccessNoteWritten,
+    response_model=home_shapes.AccessNoteWritten,
     response_class=JSONResponse,
     responses=answers(
         400, 401, 403, 404, 413, 415, 422, ok={200: ("Written.", "application/json", example.ACCESS_NOTE)}
@@ -109,7 +109,7 @@ async def write(call: Caller, home_id: UUID, body: AccessNote, key: Key = None) 
     operation_id="listAccessLog",
     summary="See who has read or written a home's access notes",
     description="The newest first; nothing is ever removed.",
-    response_model=shapes.AccessLogPage,
+    response_model=home_shapes.AccessLogPage,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("A page.", "application/json", example.ACCESS_LOG)}),
 )

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import JSONResponse, Response
 
 from alerts.load import read_load
-from api import example, shapes
+from api import example, figure_shapes
 from api.document import answers
 from api.problem import as_json
 from api.scope import SUPERVISION, Caller
@@ -24,7 +24,7 @@ router = APIRouter(tags=["alarms"])
         "tests, which are counted apart. `open` and `cancelled` (by the wearer or by itself) were judged by nobody. "
         "`by_home` names the hundred homes and kinds with the most false ones."
     ),
-    response_model=shapes.AlarmLoad,
+    response_model=figure_shapes.AlarmLoad,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("The figures.", "application/json", example.ALARM_LOAD)}),
 )

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 from alerts.by_hand import raise_by_hand
 from alerts.moves import AlarmUnknown
 from alerts.view import PAGE, AlarmView, list_alarms, list_members, read_views, utc
-from api import example, shapes
+from api import alarm_shapes, example
 from api.body import CallByHand
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -51,7 +51,7 @@ async def the_alarm(conn: AsyncConnection, alarm_id: UUID) -> AlarmView:
         "Open alarms by priority, then by what falls due next; closed ones newest first. Take `next` as `cursor` for "
         "the page after this one. To follow open alarms use the live stream instead of asking again."
     ),
-    response_model=shapes.AlarmPage,
+    response_model=alarm_shapes.AlarmPage,
     response_class=JSONResponse,
     responses=answers(401, 422, ok={200: ("A page of alarms.", "application/json", example.PAGE)}),
 )
@@ -72,7 +72,7 @@ async def list_(
     description=(
         "`why` explains it: a sentence in both languages, the figures in it, the events that led to it (`evidence`)."
     ),
-    response_model=shapes.Alarm,
+    response_model=alarm_shapes.Alarm,
     response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: ("The alarm.", "application/json", example.EXPLAINED)}),
 )
@@ -88,7 +88,7 @@ async def read(call: Caller, alarm_id: AlarmId) -> Response:
         "Every home of an incident (`kind` `outage`) has an alarm of its own. Open and closed, in the order in which "
         "they were raised. Take `next` as `cursor` for the page after this one."
     ),
-    response_model=shapes.AlarmPage,
+    response_model=alarm_shapes.AlarmPage,
     response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: ("A page of alarms.", "application/json", example.PAGE)}),
 )
@@ -108,7 +108,7 @@ async def members(
     operation_id="listAlarmEvents",
     summary="Read an alarm's event log",
     description="Everything that happened to it, oldest first: append-only, in commit order.",
-    response_model=shapes.EventPage,
+    response_model=alarm_shapes.EventPage,
     response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: ("A page of events.", "application/json", example.EVENTS)}),
 )
@@ -129,7 +129,7 @@ async def events(
     summary="Raise an alarm by hand",
     description="After a telephone call, by an operator. Joins the open alarm of the same kind at that home, if any.",
     status_code=201,
-    response_model=shapes.Alarm,
+    response_model=alarm_shapes.Alarm,
     response_class=JSONResponse,
     responses=answers(400, 401, 403, 404, 413, 415, 422, ok={201: ("The alarm.", "application/json", example.ALARM)}),
 )

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
 from alerts.attendance import sign_off
-from api import example, shapes
+from api import example, person_shapes
 from api.document import answers
 from api.patience import Patience
 from api.principal import close_session, open_session, rotate_session
@@ -44,7 +44,7 @@ class SignIns:
         "`grant_type=password` with `username` and `password`, or `grant_type=refresh_token` with `refresh_token`. A "
         "refresh token works once; the tokens that it belonged to end with it."
     ),
-    response_model=shapes.Tokens,
+    response_model=person_shapes.Tokens,
     response_class=JSONResponse,
     responses=answers(400, 401, 413, 422, 429, ok={200: ("Signed in.", "application/json", example.TOKENS)}),
 )

@@ -15,7 +15,7 @@ from alerts.channel import PER_MESSAGE
 from alerts.contact_method import ADDRESSES, FRESH
 from alerts.verification import ATTEMPTS, Verdict, enter_code, send_code
 from alerts.view import utc
-from api import example, shapes
+from api import example, person_shapes
 from api.body import ContactOrder, EnteredCode, NewContactMethod
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -100,7 +100,7 @@ async def _the_method(call: Call, staff: UUID, method: UUID) -> str:
     operation_id="listContactMethods",
     summary="List a person's contact methods",
     description="In the order in which they are tried. `verified`: it counts as verified now.",
-    response_model=shapes.ContactMethodPage,
+    response_model=person_shapes.ContactMethodPage,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("All.", "application/json", example.CONTACT_METHODS)}),
 )
@@ -116,7 +116,7 @@ async def list_(call: Caller, staff_id: StaffId) -> Response:
     summary="Add a contact method",
     description="A code is sent over it at once; it is not used before that is entered.",
     status_code=201,
-    response_model=shapes.ContactMethod,
+    response_model=person_shapes.ContactMethod,
     response_class=JSONResponse,
     responses=answers(*_WRITES, ok={201: _METHOD}),
 )
@@ -148,7 +148,7 @@ async def add(call: Caller, parts: PartsOf, staff_id: StaffId, body: NewContactM
     "/{method_id}",
     operation_id="orderContactMethod",
     summary="Change a method's place in the order",
-    response_model=shapes.ContactMethod,
+    response_model=person_shapes.ContactMethod,
     response_class=JSONResponse,
     responses=answers(*_WRITES, ok={200: _METHOD}),
 )
@@ -187,7 +187,7 @@ async def remove(call: Caller, staff_id: StaffId, method_id: MethodId) -> Respon
     summary="Send a new code",
     description="At most one a minute, five a day for a method and fifteen for a person. It ends the one before.",
     status_code=202,
-    response_model=shapes.ContactMethod,
+    response_model=person_shapes.ContactMethod,
     response_class=JSONResponse,
     responses=answers(*_WRITES, 429, ok={202: _METHOD}),
 )
@@ -210,7 +210,7 @@ async def code(call: Caller, staff_id: StaffId, method_id: MethodId, key: Key = 
     operation_id="verifyContactMethod",
     summary="Enter the code",
     description=f"Holds for ten minutes and {ATTEMPTS} attempts.",
-    response_model=shapes.ContactMethod,
+    response_model=person_shapes.ContactMethod,
     response_class=JSONResponse,
     responses=answers(*_WRITES, ok={200: _METHOD}),
 )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
 from alerts.family import Tells
-from api import example, shapes
+from api import example, home_shapes
 from api.body import FamilyChoice
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -42,7 +42,7 @@ _CHOOSE = text("""
     operation_id="listFamily",
     summary="List the relatives of a home who are told of its alarms",
     description="With what each wants to be told. They are told beside those who go, and nobody waits for them.",
-    response_model=shapes.RelativePage,
+    response_model=home_shapes.RelativePage,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("Relatives.", "application/json", example.FAMILY)}),
 )
@@ -57,7 +57,7 @@ async def list_(call: Caller, home_id: UUID) -> Response:
     operation_id="chooseForRelative",
     summary="Set what a relative is told of",
     description="By himself, or by a manager of the home's branch. It holds from the next news on.",
-    response_model=shapes.Relative,
+    response_model=home_shapes.Relative,
     response_class=JSONResponse,
     responses=answers(
         400, 401, 403, 404, 413, 415, 422, ok={200: ("As it is now.", "application/json", example.RELATIVE)}
@@ -88,7 +88,7 @@ def _stored(body: FamilyChoice) -> str:
     "/me/family",
     operation_id="listMyFamily",
     summary="List the homes whose alarms you are told of as a relative",
-    response_model=shapes.MyFamilyPage,
+    response_model=home_shapes.MyFamilyPage,
     response_class=JSONResponse,
     responses=answers(401, ok={200: ("Homes.", "application/json", example.MY_FAMILY)}),
 )

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
 from alerts.view import utc
-from api import example, shapes
+from api import example, home_shapes
 from api.document import answers
 from api.page import json_page
 from api.problem import not_found
@@ -43,7 +43,7 @@ _SERIES = text(f"""
         "Figures are null where no reading of the hour is a number. What came in within the last minutes may be "
         "missing; what comes late gets into its hour."
     ),
-    response_model=shapes.SeriesPage,
+    response_model=home_shapes.SeriesPage,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("All series.", "application/json", example.SERIES)}),
 )

@@ -8,7 +8,7 @@ from pydantic import AfterValidator
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from api import example, shapes
+from api import example, home_shapes
 from api.body import storable
 from api.document import answers
 from api.page import page_of
@@ -42,7 +42,7 @@ _FIND = text("""
     operation_id="findHomes",
     summary="Find homes",
     description="By any part of the home's name, its address, a resident's name or a bed number.",
-    response_model=shapes.HomePage,
+    response_model=home_shapes.HomePage,
     response_class=JSONResponse,
     responses=answers(401, 422, ok={200: ("A page of homes.", "application/json", example.HOMES)}),
 )

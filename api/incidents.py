@@ -11,7 +11,7 @@ from alerts.alarm import State
 from alerts.incident import KIND
 from alerts.incident_tick import MemberUnknown, list_homes, tick, unticked
 from alerts.view import PAGE
-from api import example, shapes
+from api import example, incident_shapes
 from api.alarms import the_alarm
 from api.body import Tick
 from api.document import answers
@@ -37,7 +37,7 @@ async def _the_incident(call: Call, incident_id: UUID) -> None:
         "Those that are out and that nobody has asked after come first, then those ticked off, then those that came "
         "back by themselves. Take `next` as `cursor` for the page after this one."
     ),
-    response_model=shapes.IncidentHomePage,
+    response_model=incident_shapes.IncidentHomePage,
     response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: ("A page of homes.", "application/json", example.INCIDENT_HOMES)}),
 )
@@ -75,7 +75,7 @@ def _where(cursor: str | None) -> tuple[int, UUID] | None:
         "By any of its alarms. `well`: somebody has asked. `needs_help` and `not_reached` raise an `assist` alarm at "
         "the home, for who cannot be reached is an emergency. A later tick replaces it; the event log keeps all."
     ),
-    response_model=shapes.Ticked,
+    response_model=incident_shapes.Ticked,
     response_class=JSONResponse,
     responses=answers(
         400, 401, 403, 404, 409, 413, 415, 422, ok={200: ("Ticked off.", "application/json", example.TICKED)}

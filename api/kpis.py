@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.kpi import DIMENSIONS, SPANS, read_kpis
 from alerts.kpi_target import DEFAULT_TARGETS, KpiTarget, read_targets
-from api import example, shapes
+from api import example, figure_shapes
 from api.body import KpiTargets
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -47,7 +47,7 @@ _UNSET = text("DELETE FROM kpi_target WHERE area_code = :area")
         "the call's beginning: how many calls got there, median, 90th and 99th percentile. Work orders stand by kind "
         "and priority only. `format=csv`: the same as a table, a row for each group."
     ),
-    response_model=shapes.Kpis,
+    response_model=figure_shapes.Kpis,
     response_class=JSONResponse,
     responses=answers(401, 403, 404, 422, ok={200: ("The figures.", "application/json", example.KPIS)}),
 )
@@ -126,7 +126,7 @@ _CHANGED = answers(
     "/areas/{area}/kpi-targets", operation_id="setKpiTargets",
     summary="Set what share of calls is answered in time",
     description="For a branch of the area tree, with the source of each figure. The nearest branch above counts.",
-    response_model=shapes.KpiTargets, response_class=JSONResponse, responses=_CHANGED,
+    response_model=figure_shapes.KpiTargets, response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def set_targets(call: Caller, area: _AreaCode, body: KpiTargets, key: Key = None) -> Response:
     call.allow(MANAGERS, "set targets")
@@ -142,7 +142,7 @@ async def set_targets(call: Caller, area: _AreaCode, body: KpiTargets, key: Key 
 
 @router.delete(
     "/areas/{area}/kpi-targets", operation_id="unsetKpiTargets", summary="Follow the targets of the branch above again",
-    response_model=shapes.KpiTargets, response_class=JSONResponse, responses=_CHANGED,
+    response_model=figure_shapes.KpiTargets, response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def unset_targets(call: Caller, area: _AreaCode, key: Key = None) -> Response:
     call.allow(MANAGERS, "set targets")

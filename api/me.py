@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from api import example, shapes
+from api import example, person_shapes
 from api.document import answers
 from api.problem import as_json
 from api.scope import Caller
@@ -18,7 +18,7 @@ _AREA = text("SELECT name FROM area WHERE code = :code")
     "",
     operation_id="readMe",
     summary="Who am I",
-    response_model=shapes.Me,
+    response_model=person_shapes.Me,
     response_class=JSONResponse,
     responses=answers(401, ok={200: ("The person signed in.", "application/json", example.ME)}),
 )

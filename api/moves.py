@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.alarm import Outcome
 from alerts.moves import Hooks, Move, MoveRequest, perform
-from api import body, example, shapes
+from api import alarm_shapes, body, example
 from api.alarms import AlarmId, the_alarm
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -101,7 +101,7 @@ def _described(move: Move, summary: str, description: str | None = None) -> dict
         "operation_id": words[0] + "".join(word.title() for word in words[1:]) + "Alarm",
         "summary": summary,
         "description": description,
-        "response_model": shapes.MovedAlarm,
+        "response_model": alarm_shapes.MovedAlarm,
         "response_class": JSONResponse,
         "responses": answers(
             400, 401, 403, 404, 409, 413, 415, 422,

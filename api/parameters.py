@@ -10,8 +10,9 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
 
-from api import example, shapes
+from api import example
 from api.body import ParameterValues
+from api.detector_shapes import DetectorPage, DetectorParameters
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
@@ -182,7 +183,7 @@ _REPLACES = (
 
 @router.get(
     "/homes/{home_id}/parameters", operation_id="listHomeParameters", summary="What detectors are set to in a home",
-    description=_HOLDS, response_model=shapes.DetectorPage, response_class=JSONResponse, responses=_LISTED,
+    description=_HOLDS, response_model=DetectorPage, response_class=JSONResponse, responses=_LISTED,
 )  # fmt: skip
 async def list_of_home(call: Caller, home_id: UUID) -> Response:
     call.allow(OFFICE, "see what detectors are set to")
@@ -191,7 +192,7 @@ async def list_of_home(call: Caller, home_id: UUID) -> Response:
 
 @router.put(
     "/homes/{home_id}/parameters/{detector}", operation_id="setHomeParameters", summary="Set a detector for a home",
-    description=_REPLACES, response_model=shapes.DetectorParameters, response_class=JSONResponse, responses=_CHANGED,
+    description=_REPLACES, response_model=DetectorParameters, response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def set_of_home(
     call: Caller, home_id: UUID, detector: _DetectorName, body: ParameterValues, key: Key = None
@@ -202,7 +203,7 @@ async def set_of_home(
 
 @router.delete(
     "/homes/{home_id}/parameters/{detector}", operation_id="unsetHomeParameters",
-    summary="Let a home's detector follow its station again", response_model=shapes.DetectorParameters,
+    summary="Let a home's detector follow its station again", response_model=DetectorParameters,
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def unset_of_home(call: Caller, home_id: UUID, detector: _DetectorName, key: Key = None) -> Response:
@@ -212,7 +213,7 @@ async def unset_of_home(call: Caller, home_id: UUID, detector: _DetectorName, ke
 
 @router.get(
     "/stations/{station_id}/parameters", operation_id="listStationParameters",
-    summary="What detectors are set to at a station", description=_HOLDS, response_model=shapes.DetectorPage,
+    summary="What detectors are set to at a station", description=_HOLDS, response_model=DetectorPage,
     response_class=JSONResponse, responses=_LISTED,
 )  # fmt: skip
 async def list_of_station(call: Caller, station_id: UUID) -> Response:
@@ -222,7 +223,7 @@ async def list_of_station(call: Caller, station_id: UUID) -> Response:
 
 @router.put(
     "/stations/{station_id}/parameters/{detector}", operation_id="setStationParameters",
-    summary="Set a detector for a station's homes", description=_REPLACES, response_model=shapes.DetectorParameters,
+    summary="Set a detector for a station's homes", description=_REPLACES, response_model=DetectorParameters,
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def set_of_station(
@@ -234,7 +235,7 @@ async def set_of_station(
 
 @router.delete(
     "/stations/{station_id}/parameters/{detector}", operation_id="unsetStationParameters",
-    summary="Let a station's detector follow its area again", response_model=shapes.DetectorParameters,
+    summary="Let a station's detector follow its area again", response_model=DetectorParameters,
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def unset_of_station(call: Caller, station_id: UUID, detector: _DetectorName, key: Key = None) -> Response:
@@ -244,7 +245,7 @@ async def unset_of_station(call: Caller, station_id: UUID, detector: _DetectorNa
 
 @router.get(
     "/areas/{area}/parameters", operation_id="listAreaParameters", summary="What detectors are set to in an area",
-    description=_HOLDS, response_model=shapes.DetectorPage, response_class=JSONResponse, responses=_LISTED,
+    description=_HOLDS, response_model=DetectorPage, response_class=JSONResponse, responses=_LISTED,
 )  # fmt: skip
 async def list_of_area(call: Caller, area: _AreaCode) -> Response:
     call.allow(OFFICE, "see what detectors are set to")
@@ -253,7 +254,7 @@ async def list_of_area(call: Caller, area: _AreaCode) -> Response:
 
 @router.put(
     "/areas/{area}/parameters/{detector}", operation_id="setAreaParameters",
-    summary="Set a detector for an area's homes", description=_REPLACES, response_model=shapes.DetectorParameters,
+    summary="Set a detector for an area's homes", description=_REPLACES, response_model=DetectorParameters,
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def set_of_area(
@@ -265,7 +266,7 @@ async def set_of_area(
 
 @router.delete(
     "/areas/{area}/parameters/{detector}", operation_id="unsetAreaParameters",
-    summary="Let an area's detector follow the area above again", response_model=shapes.DetectorParameters,
+    summary="Let an area's detector follow the area above again", response_model=DetectorParameters,
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def unset_of_area(call: Caller, area: _AreaCode, detector: _DetectorName, key: Key = None) -> Response:

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts import push
 from alerts.view import utc
-from api import example, shapes
+from api import example, person_shapes
 from api.body import NewPushSubscription, PushReceipt
 from api.contact_methods import MethodId
 from api.document import answers
@@ -45,7 +45,7 @@ async def _state(call: Caller, method: MethodId) -> str:
     operation_id="readPushKey",
     summary="Read the key for web push",
     description="`public_key`: what a browser subscribes with; null where web push is not set up.",
-    response_model=shapes.PushKey,
+    response_model=person_shapes.PushKey,
     response_class=JSONResponse,
     responses=answers(401, ok={200: ("The key.", "application/json", example.PUSH_KEY)}),
 )
@@ -61,7 +61,7 @@ async def public_key(_call: Caller, parts: PartsOf) -> Response:
     description="Sends a test; once the page has confirmed it the subscription is a route, for seven days after each "
     "push that it confirms. Repeating it sends another test, at most every half minute.",
     status_code=202,
-    response_model=shapes.PushSubscription,
+    response_model=person_shapes.PushSubscription,
     response_class=JSONResponse,
     responses=answers(400, 401, 403, 404, 413, 415, 422, ok={202: _SUBSCRIBED}),
 )
@@ -85,7 +85,7 @@ async def subscribe(call: Caller, parts: PartsOf, body: NewPushSubscription, key
     "/me/push/{method_id}",
     operation_id="readPushSubscription",
     summary="Ask whether a push has been confirmed",
-    response_model=shapes.PushSubscription,
+    response_model=person_shapes.PushSubscription,
     response_class=JSONResponse,
     responses=answers(401, 404, 422, ok={200: _SUBSCRIBED}),
 )

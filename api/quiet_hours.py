@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from api import example, shapes
+from api import example, person_shapes
 from api.body import NewQuietHours
 from api.document import answers
 from api.problem import as_json, invalid
@@ -33,7 +33,7 @@ async def _hours(call: Caller) -> Response:
 
 
 @router.get(
-    "", operation_id="readQuietHours", summary="Read one's quiet hours", response_model=shapes.QuietHours,
+    "", operation_id="readQuietHours", summary="Read one's quiet hours", response_model=person_shapes.QuietHours,
     response_class=JSONResponse, responses=answers(401, ok={200: _HOURS}),
 )  # fmt: skip
 async def read(call: Caller) -> Response:
@@ -43,7 +43,7 @@ async def read(call: Caller) -> Response:
 @router.put(
     "", operation_id="setQuietHours", summary="Set one's quiet hours",
     description="Local times. Work orders wait for their end; calls for help never do.",
-    response_model=shapes.QuietHours, response_class=JSONResponse,
+    response_model=person_shapes.QuietHours, response_class=JSONResponse,
     responses=answers(400, 401, 413, 415, 422, ok={200: _HOURS}),
 )  # fmt: skip
 async def set_(call: Caller, body: NewQuietHours) -> Response:
@@ -54,7 +54,7 @@ async def set_(call: Caller, body: NewQuietHours) -> Response:
 
 
 @router.delete(
-    "", operation_id="unsetQuietHours", summary="Have no quiet hours", response_model=shapes.QuietHours,
+    "", operation_id="unsetQuietHours", summary="Have no quiet hours", response_model=person_shapes.QuietHours,
     response_class=JSONResponse, responses=answers(401, ok={200: _HOURS}),
 )  # fmt: skip
 async def unset(call: Caller) -> Response:

@@ -1,16 +1,14 @@
-"""The shapes of answers about readiness, and an example; see `api.shapes`."""
+"""The shapes of answers about readiness, and an example."""
 
 from datetime import datetime
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from api.shape import Shape
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class InVain(_Shape):
+class InVain(Shape):
     """Somebody who would be called, and why that is in vain."""
 
     staff: UUID
@@ -18,7 +16,7 @@ class InVain(_Shape):
     reason: str
 
 
-class UnreachedStep(_Shape):
+class UnreachedStep(Shape):
     """A step of a ladder that reaches nobody for a time."""
 
     policy: str
@@ -30,7 +28,7 @@ class UnreachedStep(_Shape):
     people: list[InVain]
 
 
-class UnreachedHome(_Shape):
+class UnreachedHome(Shape):
     """A home for which, by its own ladder or people, a step reaches nobody for a time."""
 
     home: UUID
@@ -43,14 +41,14 @@ class UnreachedHome(_Shape):
     reason: str
 
 
-class UnreachedHomes(_Shape):
+class UnreachedHomes(Shape):
     """How many, and the first 20 of them, by time."""
 
     count: int
     first: list[UnreachedHome]
 
 
-class ReadinessOfStation(_Shape):
+class ReadinessOfStation(Shape):
     """`ready`: there is no gap up to `until`, for no home."""
 
     station: UUID
@@ -63,7 +61,7 @@ class ReadinessOfStation(_Shape):
     homes: UnreachedHomes
 
 
-class Readiness(_Shape):
+class Readiness(Shape):
     """Stations, those with gaps first."""
 
     items: list[ReadinessOfStation]

@@ -1,23 +1,20 @@
-"""The shapes of answers about rotas; see `api.shapes`."""
+"""The shapes of answers about rotas."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from alerts.rota_plan import Origin
 from alerts.rota_view import Lack
+from api.shape import Shape
 from registry.staff_absence import AbsenceKind
 
 _LocalTime = Annotated[str, Field(pattern=r"^[0-2][0-9]:[0-5][0-9](:00)?$", description="by the local clock")]
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class Shift(_Shape):
+class Shift(Shape):
     """Somebody on call from then till then. `pattern` null: entered by hand."""
 
     id: UUID
@@ -34,14 +31,14 @@ class Shift(_Shape):
     override: UUID | None = Field(description="what it was changed by")
 
 
-class ShiftPage(_Shape):
+class ShiftPage(Shape):
     """Shifts in order of time."""
 
     items: list[Shift]
     next: str | None
 
 
-class OnCall(_Shape):
+class OnCall(Shape):
     """Who is, was or will be on call at a moment, by tier."""
 
     station: UUID
@@ -49,7 +46,7 @@ class OnCall(_Shape):
     shifts: list[Shift]
 
 
-class RotaGap(_Shape):
+class RotaGap(Shape):
     """A span that somebody has to see to. `staff`: whose it is or would have been; null: nobody is on the tier."""
 
     station: UUID
@@ -64,14 +61,14 @@ class RotaGap(_Shape):
     staff_name: str | None
 
 
-class RotaGapPage(_Shape):
+class RotaGapPage(Shape):
     """By station, tier and time."""
 
     items: list[RotaGap]
     next: str | None
 
 
-class WeekHours(_Shape):
+class WeekHours(Shape):
     """Hours of the week. `days`: 1 is Monday."""
 
     days: list[int]
@@ -79,7 +76,7 @@ class WeekHours(_Shape):
     until: _LocalTime
 
 
-class Layer(_Shape):
+class Layer(Shape):
     """People in turn."""
 
     people: list[UUID]
@@ -89,7 +86,7 @@ class Layer(_Shape):
     spans: list[WeekHours]
 
 
-class PatternVersion(_Shape):
+class PatternVersion(Shape):
     """What the pattern is from `holds_from` on, until a later one. No layers: it has ended."""
 
     id: UUID
@@ -101,14 +98,14 @@ class PatternVersion(_Shape):
     note: str | None
 
 
-class OnPost(_Shape):
+class OnPost(Shape):
     """Somebody who is named in a pattern."""
 
     id: UUID
     name: str
 
 
-class Pattern(_Shape):
+class Pattern(Shape):
     """A post on a tier. `versions`: all that it has been and will be, the one that was set last first."""
 
     id: UUID
@@ -121,14 +118,14 @@ class Pattern(_Shape):
     planned_until: datetime | None = Field(description="up to when there are shifts")
 
 
-class PatternPage(_Shape):
+class PatternPage(Shape):
     """The posts of a station."""
 
     items: list[Pattern]
     next: str | None
 
 
-class PlannedShift(_Shape):
+class PlannedShift(Shape):
     """A shift of layers that nothing follows yet."""
 
     staff: UUID
@@ -136,7 +133,7 @@ class PlannedShift(_Shape):
     ends_at: datetime
 
 
-class RotaPreview(_Shape):
+class RotaPreview(Shape):
     """What layers would come to. `holes`: spans in which nobody would be on the post."""
 
     time_zone: str
@@ -144,14 +141,14 @@ class RotaPreview(_Shape):
     holes: list["Hole"]
 
 
-class Hole(_Shape):
+class Hole(Shape):
     """Nobody is on the post."""
 
     starts_at: datetime
     ends_at: datetime
 
 
-class Override(_Shape):
+class Override(Shape):
     """Somebody else for a span. `swap`: the swap that it comes from. `withdrawn_at` set: it counts no more."""
 
     id: UUID
@@ -170,14 +167,14 @@ class Override(_Shape):
     withdrawn_by: UUID | None
 
 
-class OverridePage(_Shape):
+class OverridePage(Shape):
     """The newest entry first."""
 
     items: list[Override]
     next: str | None
 
 
-class SwapSpan(_Shape):
+class SwapSpan(Shape):
     """A shift as it was offered."""
 
     pattern: UUID
@@ -186,7 +183,7 @@ class SwapSpan(_Shape):
     ends_at: datetime
 
 
-class Swap(_Shape):
+class Swap(Shape):
     """A shift offered to a colleague. `lapsed`: nobody answered before it began."""
 
     id: UUID
@@ -205,14 +202,14 @@ class Swap(_Shape):
     withdrawn_by: UUID | None
 
 
-class SwapPage(_Shape):
+class SwapPage(Shape):
     """The newest proposal first."""
 
     items: list[Swap]
     next: str | None
 
 
-class StaffAbsence(_Shape):
+class StaffAbsence(Shape):
     """Somebody was, is or will be away. `withdrawn_at` set: it counts no more."""
 
     id: UUID
@@ -228,7 +225,7 @@ class StaffAbsence(_Shape):
     withdrawn_by: UUID | None
 
 
-class StaffAbsencePage(_Shape):
+class StaffAbsencePage(Shape):
     """The newest entry first."""
 
     items: list[StaffAbsence]

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
 from alerts.view import utc
-from api import example, shapes
+from api import example, home_shapes
 from api.document import answers
 from api.page import page_of
 from api.scope import Caller
@@ -34,7 +34,7 @@ _LIST = text(f"""
     operation_id="listVisits",
     summary="List visits",
     description="Newest first; of one alarm, or all in the caller's areas and his own.",
-    response_model=shapes.VisitPage,
+    response_model=home_shapes.VisitPage,
     response_class=JSONResponse,
     responses=answers(401, 422, ok={200: ("A page of visits.", "application/json", example.VISITS)}),
 )
