@@ -19,6 +19,7 @@ class Told:
     alarm: UUID
     by: str
     code: str | None
+    message: UUID
 
     def __str__(self) -> str:
         """As a failed story shows it."""
@@ -39,6 +40,8 @@ class Recording:
     """Names of people to whom nothing can ever be delivered."""
     name: str = "webhook"
     is_route: bool = False
+    confirms: bool = True
+    """Its word is delivery; otherwise a report of that may come."""
     _seen: set[UUID] = field(default_factory=set)
 
     async def send(self, outgoing: Outgoing) -> Handover:
@@ -52,8 +55,8 @@ class Recording:
         who = self.names[outgoing.staff_id] if outgoing.staff_id else THE_LIST
         if who in self.unknown:
             raise Undeliverable("number does not exist")
-        self.unexpected.append(Told(who, kind, outgoing.step, outgoing.alarm_id, self.name, outgoing.code))
-        return Handover(delivered=True)
+        self.unexpected.append(Told(who, kind, outgoing.step, outgoing.alarm_id, self.name, outgoing.code, outgoing.id))
+        return Handover(f"{self.name}^{outgoing.id}", delivered=self.confirms)
 
     async def close(self) -> None:
         """Nothing to close."""

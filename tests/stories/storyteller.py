@@ -4,14 +4,14 @@ Every message that is handed over has to be expected before time goes on or the 
 fails it. Time is the database's clock: it goes from one thing that is due to the next, so nothing is ever late.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from recording import Recording
+from recording import Recording, Told
 from setting import AREA, CAST, LADDER, PAIR, PUT_METHOD, PUT_PERSON, PUT_POLICY, PUT_RELATED, PUT_SHIFT
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -48,7 +48,8 @@ _MESSAGES_AGE = text("""
 """)
 
 _ALARM = text("""
-    SELECT alarm.state, alarm.step, alarm.exhausted, alarm.repeats, alarm.outcome, staff.login AS owner,
+    SELECT alarm.state, alarm.step, alarm.exhausted, alarm.repeats, alarm.outcome, alarm.reference,
+        staff.login AS owner,
         extract(epoch FROM deadline.due_at - carebed_now())::float8 AS due_in
     FROM alarm LEFT JOIN deadline ON deadline.alarm_id = alarm.id LEFT JOIN staff ON staff.id = alarm.owner_staff_id
     WHERE alarm.id = :id
@@ -169,7 +170,7 @@ class Story:
             await book.finish(conn, at, raised.cases.values(), self.through)
         (self.alarm,) = raised.alarm_ids
         assert self.alarm is not None, "the press was held back"
-        await self._settle()
+        await self.settle()
         return self.alarm
 
     async def cancel(self, kind: str = "sos") -> bool:
@@ -180,7 +181,7 @@ class Story:
             raised = await raise_alarms(conn, at, [], [key])
             closed = lifecycle.cancel(raised.open_cases[key], at, WEARER, None)
             await book.finish(conn, at, raised.cases.values(), self.through)
-        await self._settle()
+        await self.settle()
         return closed
 
     async def does(self, who: str, move: Move, **more: Any) -> MoveResult:
@@ -189,20 +190,18 @@ class Story:
             more.setdefault("outcome", Outcome.HELP_GIVEN)
         assert self.alarm is not None
 
-        async def keep(_: AsyncConnection, visit: Arrival | Departure) -> None:
-            self.visits.append(visit)
-
+        keep = kept_visits(self)
         async with self.database.transaction() as conn:
             request = MoveRequest(move, self.alarm, self.people[who], **more)
             result = await perform(conn, request, Hooks(keep, keep, self.through))
-        await self._settle()
+        await self.settle()
         return result
 
     async def signs_off(self, who: str) -> None:
         """Somebody goes home."""
         async with self.database.transaction() as conn:
             await sign_off(conn, self.people[who], self.through)
-        await self._settle()
+        await self.settle()
 
     async def fast_forward(self, seconds: float) -> None:
         """Let time pass. What came before must have been expected."""
@@ -211,21 +210,23 @@ class Story:
 
     # What is expected.
 
-    async def expect_call(self, *people: str, within: float = 0, by: str | None = None) -> None:
+    async def expect_call(self, *people: str, within: float = 0, by: str | None = None) -> list[Told]:
         """These are called, now or as soon as the time comes, at most `within` seconds from now. `by`: through this
-        channel."""
-        await self.expect_told("called", *people, within=within, by=by)
+        channel. What they were told."""
+        return await self.expect_told("called", *people, within=within, by=by)
 
-    async def expect_told(self, kind: str, *people: str, within: float = 0, by: str | None = None) -> None:
+    async def expect_told(self, kind: str, *people: str, within: float = 0, by: str | None = None) -> list[Told]:
         """The same for any kind of message."""
-        missing = list(people)
+        told: dict[str, Told | None] = dict.fromkeys(people)
 
         def everybody() -> bool:
-            missing[:] = [one for one in missing if self.channel.take(one, kind, by) is None]
-            return not missing
+            told.update({one: self.channel.take(one, kind, by) for one, before in told.items() if before is None})
+            return None not in told.values()
 
         await self._pass(within, everybody)
+        missing = [one for one, message in told.items() if message is None]
         assert not missing, f"{missing} not told {kind!r} within {within} s; unexpected: {self._others()}"
+        return [message for message in told.values() if message is not None]
 
     async def expect_silence(self, seconds: float) -> None:
         """Nobody is told anything for so long."""
@@ -234,7 +235,7 @@ class Story:
 
     async def expect(self, **wanted: Any) -> None:
         """The alarm stands like this: state, step, owner (a name, or None for the station), exhausted, repeats,
-        outcome, due_in (seconds, to the second; None: nothing is due)."""
+        outcome, reference, due_in (seconds, to the second; None: nothing is due)."""
         async with self.database.transaction() as conn:
             row = (await conn.execute(_ALARM, {"id": self.alarm})).mappings().one()
         found = {name: row[name] for name in wanted}
@@ -256,7 +257,7 @@ class Story:
 
     # How time passes.
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Whatever is due now is dealt with, and its messages are handed over."""
         for _ in range(20):
             claimed = [await self._engine.cycle(life_critical=critical) for critical in (True, False)]
@@ -277,7 +278,16 @@ class Story:
                 await advance(conn, step)
                 await conn.execute(_MESSAGES_AGE, {"by": step})
             left -= step
-            await self._settle()
+            await self.settle()
+
+
+def kept_visits(story: Story) -> Callable[[AsyncConnection, Arrival | Departure], Awaitable[None]]:
+    """Keeps the arrivals and departures of a story in `visits`."""
+
+    async def keep(_: AsyncConnection, visit: Arrival | Departure) -> None:
+        story.visits.append(visit)
+
+    return keep
 
 
 @asynccontextmanager

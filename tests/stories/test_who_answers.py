@@ -1,7 +1,13 @@
 """Those who answer: what they promise and do not keep brings the alarm back."""
 
+import pytest
+from answering import board_falls_silent
+from msgspec.structs import replace
+from recording import THE_LIST
+from setting import LADDER
 from storyteller import Story
 
+from alerts.alarm import Outcome
 from alerts.moves import Move
 
 
@@ -100,6 +106,41 @@ async def test_hand_back_to_a_desk_that_has_taken_charge(story: Story) -> None:
     await story.expect(state="acknowledged", owner="desk", due_in=120)
 
 
+async def test_the_only_one_there_is_hands_back(story: Story) -> None:
+    await story.off_duty("wu", "desk", "manager")
+    await story.press()
+    await story.expect_call("lin")
+    await story.does("lin", Move.ACCEPT)
+    await story.does("lin", Move.HAND_BACK)
+    # Nobody else is there: the ladder is at its end at once, and the list is called.
+    await story.expect_told("last_resort", THE_LIST)
+    await story.expect(state="raised", owner=None, step=3, exhausted=True, due_in=120)
+    await story.expect_call("lin", within=121)
+
+
+async def test_a_board_that_falls_silent_gives_its_alarm_back(story: Story) -> None:
+    await story.press()
+    await story.expect_call("lin", "desk")
+    await story.does("desk", Move.ACKNOWLEDGE)
+    await story.expect(owner="desk")
+    await board_falls_silent(story, "desk")
+    await story.expect_call("wu")
+    await story.expect(state="raised", owner=None, step=2, due_in=60)
+    await story.expect_log("raised", "paged", "acknowledged", "returned", "paged")
+
+
+async def test_handed_to_120_with_its_reference(story: Story) -> None:
+    await story.press()
+    await story.expect_call("lin", "desk")
+    await story.does("lin", Move.ARRIVE)
+    with pytest.raises(ValueError, match="reference"):
+        await story.does("lin", Move.RESOLVE, outcome=Outcome.HANDED_TO_120)
+    await story.expect(state="on_scene", owner="lin")
+    await story.does("lin", Move.RESOLVE, outcome=Outcome.HANDED_TO_120, reference="120-4711")
+    await story.expect(state="resolved", outcome="handed_to_120", reference="120-4711", due_in=None)
+    await story.expect_silence(86_400)
+
+
 async def test_the_last_one_declines_and_the_next_are_called_at_once(story: Story) -> None:
     await story.on_duty("passer-by", 1)
     await story.press()
@@ -137,6 +178,27 @@ async def test_reopened_it_begins_again(story: Story) -> None:
     await story.expect_call("lin", "desk")
     await story.expect(state="raised", step=1, due_in=60, outcome=None)
     await story.expect_call("wu", within=60)
+
+
+async def test_within_the_span_of_its_ladder_it_can_be_opened_again_and_the_span_begins_anew(story: Story) -> None:
+    await story.policy(replace(LADDER, reopen_s=600))
+    await story.press()
+    await story.expect_call("lin", "desk")
+    await story.does("lin", Move.RESOLVE)
+    await story.expect_silence(599)
+    assert (await story.does("desk", Move.REOPEN)).refused is None
+    await story.expect_call("lin", "desk")
+    await story.does("lin", Move.RESOLVE)
+    await story.expect_silence(599)
+    assert (await story.does("desk", Move.REOPEN)).refused is None
+    await story.expect_call("lin", "desk")
+    await story.does("lin", Move.RESOLVE)
+    await story.expect_silence(601)
+    assert (await story.does("desk", Move.REOPEN)).refused is not None
+    await story.expect(state="resolved", due_in=None)
+    # Who presses now is helped by a new one.
+    await story.press()
+    await story.expect_call("lin", "desk")
 
 
 async def test_after_a_day_it_stays_closed(story: Story) -> None:

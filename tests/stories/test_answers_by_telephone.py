@@ -1,0 +1,68 @@
+"""Who is told by telephone answers by telephone: a reply, a link, a key; each about the one call that it belongs to."""
+
+from answering import follows_link, presses_key, replies, reports
+from storyteller import Story
+
+from alerts.answers import Result
+from alerts.moves import Move
+from alerts.notification import Delivery
+
+
+async def test_a_reply_with_its_code_is_an_answer_and_comes_twice_without_harm(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin", "wu"])
+    await story.press()
+    (told,) = await story.expect_call("lin", by="sms")
+    assert await replies(story, "lin", f"1 {told.code}", reply_id="r1") is Result.GOING
+    assert await replies(story, "lin", f"1 {told.code}", reply_id="r1") is None
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect(state="acknowledged", owner="lin", due_in=180)
+    await story.expect_log("raised", "paged", "accepted")
+    await story.expect_silence(100)
+
+
+async def test_a_reply_that_he_cannot_come_calls_the_next_at_once(story: Story) -> None:
+    await story.telephones("sms", of=["lin", "wu"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    assert await replies(story, "lin", "2") is Result.NOT_GOING
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect_call("wu", by="sms")
+
+
+async def test_a_key_is_an_answer_and_the_desks_key_takes_charge(story: Story) -> None:
+    await story.telephones("voice", of=["lin", "desk", "wu"])
+    await story.press()
+    lin, desk = await story.expect_call("lin", "desk", by="voice")
+    assert await presses_key(story, desk, "1") is Result.TAKEN
+    await story.expect(state="acknowledged", owner="desk", due_in=120)
+    assert await presses_key(story, lin, "7") is None, "no key that means anything"
+    assert await presses_key(story, lin, "1") is Result.GOING
+    await story.expect_told("handled", "desk")
+    await story.expect(state="acknowledged", owner="desk", due_in=180)
+
+
+async def test_a_link_of_a_step_that_has_passed_counts_and_is_told_so(story: Story) -> None:
+    await story.telephones("sms", of=["lin", "wu"])
+    await story.press()
+    (first,) = await story.expect_call("lin", by="sms")
+    await story.expect_call("wu", within=60, by="sms")
+    result = await follows_link(story, first, Move.ACCEPT)
+    assert result.stale
+    await story.expect_told("handled", "wu", by="sms")
+    await story.expect(state="acknowledged", owner="lin", step=2)
+    await follows_link(story, first, Move.ARRIVE)
+    await story.expect(state="on_scene", owner="lin", due_in=3_600)
+
+
+async def test_the_first_way_is_reported_as_failed_and_the_next_one_does_not_wait(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin"])
+    story.providers["sms"].confirms = False
+    await story.press()
+    (told,) = await story.expect_call("lin", by="sms")
+    await reports(story, told, Delivery.FAILED)
+    await story.expect_call("lin", by="voice")
+    # And the message itself goes out again, for the carrier may have been at fault.
+    await story.expect_told("called again", "lin", within=11, by="sms")
+    await reports(story, told, Delivery.DELIVERED)
+    await story.does("lin", Move.ACCEPT)
+    await story.expect_silence(100)
