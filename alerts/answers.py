@@ -201,23 +201,37 @@ async def answer(
 
 # ---- SMS replies and keys -------------------------------------------------------------------------------------------
 
-_REPLY = re.compile(r"^\D*([12])\D*(\d{3,6})?\D*$")
-_NO = ("不", "no", "n", "否")
-_YES = ("去", "来", "好", "是", "yes", "y", "ok", "1")
+_DIGITS = re.compile(r"([12])?(\d{3,6})?")
+
+# The whole of what was written must say it. One word out of a sentence says nothing: telephones answer by themselves
+# ("您好，正在开会"), and "没空去" or "1号楼在哪里" sends nobody to a door. Who is not understood is asked for the code.
+_GOES = re.compile(
+    r"(?:好的?|是的?|行|可以|yes|y|ok|okay)*"
+    r"(?:i?go|(?:im)?going|(?:im)?coming"
+    r"|我?(?:可以|能)?(?:马上|现在|立刻|立即|这就|就)*(?:过|前)?[去来往](?:响应|处理)?[了啦的吧]?)?"
+)
+_STAYS = re.compile(
+    r"(?:抱歉|对不起|不好意思|我|现在|今天)*(?:不|不能|不行|不在|不方便|没空|没时间|没法|没办法|无法|否|no|n|i?cant|i?cannot"
+    r"|[去来]不了|过不[去来])(?:过|前)?[去来往]?[了啊的]?"
+)
+_NOTHING_SAID = ("", "回复", "reply")
 
 
 def read_reply(words: str) -> tuple[bool, str | None] | None:
-    """(goes, code or None) of what somebody has sent; None where it says neither. Digits first: 1 goes, 2 does not, the
-    message's code may follow; else a word."""
-    plain = unicodedata.normalize("NFKC", words).strip().casefold()[:200]
-    if found := _REPLY.match(plain):
-        return found[1] == "1", found[2]
-    code = re.search(r"\d{3,6}", plain)
-    said = re.sub(r"[\d\s.,!?，。！]", "", plain)
-    for words_for, goes in ((_NO, False), (_YES, True)):
-        if any(said == one or (len(one) == 1 and not one.isascii() and one in said) for one in words_for):
-            return goes, code[0] if code else None
-    return None
+    """(goes, code or None) of what somebody has sent; None where it says neither. 1 goes, 2 does not, or a word for it;
+    the message's code may follow."""
+    plain = unicodedata.normalize("NFKC", words).casefold()[:200]
+    digits = _DIGITS.fullmatch("".join(re.findall(r"\d", plain)))
+    said = re.sub(r"[\W\d_]", "", plain)
+    if digits is None:
+        return None
+    meant = {digits[1] == "1"} if digits[1] else set()
+    if said not in _NOTHING_SAID:
+        goes, stays = _GOES.fullmatch(said) is not None, _STAYS.fullmatch(said) is not None
+        if goes == stays:
+            return None
+        meant.add(goes)
+    return (meant.pop(), digits[2]) if len(meant) == 1 else None
 
 
 async def sms_reply(

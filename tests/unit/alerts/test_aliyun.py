@@ -70,6 +70,21 @@ def test_what_is_no_number_is_refused(given: str) -> None:
         ("", None),
         ("3472", None),
         ("yesterday", None),
+        ("472", None),
+        ("回复1472", (True, "472")),
+        ("好的，我马上过去", (True, None)),
+        ("I'm coming", (True, None)),
+        ("没空去", (False, None)),
+        ("抱歉，来不了。", (False, None)),
+        # Who is not understood is asked: a wrong yes calls everybody else off, a wrong no sends the next one.
+        ("您好，我正在开会，稍后联系您", None),
+        ("【自动回复】这是自动回复", None),
+        ("让别人去", None),
+        ("是谁？", None),
+        ("1号楼在哪里？", None),
+        ("2分钟后到", None),
+        ("不用担心，我马上去", None),
+        ("1 不去", None),
     ],
 )
 def test_replies_are_read_as_people_write_them(words: str, meant: tuple[bool, str | None] | None) -> None:
