@@ -21,6 +21,7 @@ from prometheus_client import Counter
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts import book
 from alerts.moves import Hooks, Move, MoveRequest, MoveResult, perform
 from alerts.provider import REFERENCE
 from alerts.telling import NOT_CALLS
@@ -204,7 +205,7 @@ async def answer(
 _DIGITS = re.compile(r"([12])?(\d{3,6})?")
 
 # The whole of what was written must say it. One word out of a sentence says nothing: telephones answer by themselves
-# ("您好，正在开会"), and "没空去" or "1号楼在哪里" sends nobody to a door. Who is not understood is asked for the code.
+# ("您好 正在开会"), and "没空去" or "1号楼在哪里" sends nobody to a door. Who is not understood is asked for the code.
 _GOES = re.compile(
     r"(?:好的?|是的?|行|可以|yes|y|ok|okay)*"
     r"(?:i?go|(?:im)?going|(?:im)?coming"
@@ -303,6 +304,7 @@ async def voice_key(
     row = (await conn.execute(_BY_PROVIDER, asked)).one_or_none()
     if row is None or not row.answerable:
         return None
+    await book.load(conn, [row.alarm_id])  # alarm before message: another answer holds the one and withdraws the other
     if (await conn.execute(_KEEP_KEY, {"id": row.id, "key": digit})).one_or_none() is None:
         return None
     call = await _enter(conn, row)

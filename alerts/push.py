@@ -170,6 +170,6 @@ async def subscribe(conn: AsyncConnection, staff: UUID, subscription: Subscripti
 async def confirm(conn: AsyncConnection, notification_id: UUID) -> bool:
     """The page has got this push; False when that is older than `FRESH`, or its subscription is not used any more."""
     await enter_ours(conn)
+    await report(conn, CHANNEL, notification_id.hex, Delivery.DELIVERED)  # message before method, as the outbox has it
     confirmed = (await conn.execute(_CONFIRMED, {"id": notification_id, "fresh": FRESH})).one_or_none()
-    await report(conn, CHANNEL, notification_id.hex, Delivery.DELIVERED)
     return confirmed is not None

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts import book
 from alerts.answers import Result, answer, call_of, enter_ours, going
 from alerts.channel.wecom import GO, NOT_GO
 from alerts.channel.wecom_settings import WecomSettings
@@ -128,10 +129,11 @@ async def press(conn: AsyncConnection, pressed: Pressed, hooks: Hooks) -> str | 
     asked = {"id": pressed.notification_id, "user": pressed.user}
     if not (await conn.execute(_HIS, asked)).scalar_one():
         return None
-    await report(conn, "wecom", pressed.notification_id.hex, Delivery.READ)
     call = await call_of(conn, pressed.notification_id)
     if call is None:
         return None
+    await book.load(conn, [call.alarm_id])  # alarm before message: another answer holds the one and withdraws the other
+    await report(conn, "wecom", pressed.notification_id.hex, Delivery.READ)
     result = Result.LATE
     if call.answerable:
         try:

@@ -17,6 +17,7 @@ from station_world import StationWorld
 
 from alerts import book, raising
 from alerts.alarm import Outcome
+from alerts.answers import Result, voice_key
 from alerts.moves import Move, MoveRequest, MoveResult, perform
 from alerts.suspicion import Suspicion
 from carebed.clock import now
@@ -37,6 +38,36 @@ async def test_a_press_that_meets_a_closing_alarm_opens_a_new_one(world: Station
     await world.tick()
     row = await world.read(new)
     assert (row.state, row.step) == ("raised", 1)
+
+
+async def test_a_key_and_another_answer_at_the_same_moment_both_count(world: StationWorld) -> None:
+    """Everybody's telephone rings at once: a key must not hold its message while it waits for the alarm, which another
+    answer holds that withdraws this message."""
+    world.channels = ("live", "voice")
+    world.engine = world.another_engine()
+    for who in ("lin", "chen"):
+        await world.do(
+            """INSERT INTO contact_method (id, staff_id, channel, address, verified_at)
+               VALUES (gen_random_uuid(), :staff, 'voice', :who, carebed_now())""", staff=world.people[who], who=who,
+        )  # fmt: skip
+    alarm = await world.alarm()
+    await world.do(
+        """UPDATE notification SET state = 'handed_over', attempts = 1, provider_id = staff_id::text
+           WHERE alarm_id = :id AND channel = 'voice'""", id=alarm,
+    )  # fmt: skip
+
+    async def press(who: str) -> Result | None:
+        async with world.database.transaction() as conn:
+            return await voice_key(conn, str(world.people[who]), None, "1", world.hooks)
+
+    async with world.database.transaction() as conn:
+        await book.load(conn, [alarm])
+        key = asyncio.create_task(press("lin"))
+        await world.waits_for_a_lock()
+        await perform(conn, MoveRequest(Move.ACCEPT, alarm, world.people["chen"]), world.hooks)
+    assert await key is Result.GOING
+    assert await press("lin") is None, "what is reported again is no new answer"
+    assert [await world.answer(alarm, who) for who in ("lin", "chen")] == ["accepted", "accepted"]
 
 
 async def test_a_press_that_comes_just_before_the_close_is_in_the_alarm_that_closes(world: StationWorld) -> None:
