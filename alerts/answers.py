@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -106,7 +107,7 @@ _KEEP_REPLY = text("""
         state, created_at, next_attempt_at)
     SELECT :id, CAST(:alarm AS uuid), :channel, method.staff_id, method.id, 'answer', :step, false, '{}', 'pending',
         carebed_now(), 'infinity'
-    FROM contact_method method
+    FROM contact_method method JOIN staff ON staff.id = method.staff_id AND staff.active
     WHERE channel = :channel AND address = :address AND verified_at IS NOT NULL AND removed_at IS NULL
     ORDER BY method.staff_id = CAST(:staff AS uuid) DESC, method.created_at LIMIT 1
     ON CONFLICT (id) DO NOTHING RETURNING id
@@ -244,7 +245,8 @@ async def sms_reply(
     told to send the code. `reply_id`: the provider's, or anything that is the same when it comes twice.
     """
     await enter_ours(conn)
-    calls = (await conn.execute(_AT_ADDRESS, _ASKED | {"channel": channel, "address": address})).all()
+    rows = await conn.execute(_AT_ADDRESS, _ASKED | {"channel": channel, "address": address})
+    calls = [row for row in rows if row.answerable]
     meant = read_reply(words)
     row = None if meant is None else _meant_call(calls, meant[1])
     reply = uuid5(_REPLIES, f"{channel}\0{address}\0{reply_id}")
@@ -267,11 +269,14 @@ async def sms_reply(
     return result
 
 
-def _meant_call(calls: list[Row[Any]] | Any, code: str | None) -> Row[Any] | None:
-    """By its code; else the newest of the one open alarm that the person has not answered."""
+def _meant_call(calls: Sequence[Row[Any]], code: str | None) -> Row[Any] | None:
+    """By its code, which people who share a telephone may have twice; else the newest of the one open alarm that the
+    person has not answered."""
     if code is not None:
-        return next((row for row in calls if row.answer_code == code), None)
-    waiting = [row for row in calls if row.closed_at is None and row.response in (None, "called")]
+        calls = [row for row in calls if row.answer_code == code]
+        waiting = [row for row in calls if row.closed_at is None]
+    else:
+        waiting = [row for row in calls if row.closed_at is None and row.response in (None, "called")]
     if not waiting:  # he answers what is over, or what he has answered: told so, if it can be but one
         waiting = list(calls)
     return waiting[0] if len({row.alarm_id for row in waiting}) == 1 else None

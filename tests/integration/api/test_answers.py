@@ -227,6 +227,33 @@ async def test_a_reply_without_a_code_counts_where_it_can_mean_but_one(ground: G
     assert sorted(one.body[:5] for one in ground.sms.sent) == sorted(["已记录：您", "未能识别您"])
 
 
+async def test_nobody_who_has_left_answers_by_sms(ground: Ground) -> None:
+    ground.service.sql("UPDATE staff SET active = false WHERE login = 'caregiver1'")
+    await ground.report("sms-up", {"phone_number": PHONE, "content": "1471", "sequence_id": "a"})
+    assert ground.answers() == []
+
+
+async def test_a_code_that_two_people_of_one_telephone_have_for_different_alarms_answers_neither(
+    ground: Ground,
+) -> None:
+    """Codes are told apart for each person only: a couple that shares a number may have the same one twice."""
+    other = await (await ground.service.person("caregiver2")).me()
+    alarm = await ground.service.raised(kind="assist")
+    ground.service.sql(
+        """WITH method AS (INSERT INTO contact_method (id, staff_id, channel, address, verified_at)
+               VALUES (gen_random_uuid(), %s, 'sms', %s, carebed_now()) RETURNING id, staff_id)
+           INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical,
+               payload, state, attempts, created_at, next_attempt_at, answer_code)
+           SELECT gen_random_uuid(), %s, 'sms', staff_id, id, 'called', 1, true, '{}', 'handed_over', 1, carebed_now(),
+               'infinity', '471' FROM method""", other, f"+86{PHONE}", alarm,
+    )  # fmt: skip
+    await ground.report("sms-up", {"phone_number": PHONE, "content": "1471", "sequence_id": "a"})
+    assert ground.answers() == []
+    await (await ground.service.person("operator")).move(alarm, "resolve", outcome="help_given")
+    await ground.report("sms-up", {"phone_number": PHONE, "content": "1471", "sequence_id": "b"})
+    assert ground.answers() == [("accepted", "sms", ground.staff)], "of one that is over and one that is open, the open"
+
+
 async def test_an_answer_to_a_step_already_passed_counts_and_one_to_what_is_over_is_told_so(ground: Ground) -> None:
     await ground.call(step=2)
     await ground.report("sms-up", {"phone_number": PHONE, "content": "1471", "sequence_id": 1})
