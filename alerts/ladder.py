@@ -70,7 +70,8 @@ def take_step(
         case.log("no_one_on_call", now, actor, step=case.step, targets=empty)
     names = [str(one) for one in called]
     case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names)
-    _schedule(case, now, reached=bool(responders) or (people.keys() <= DESKS and bool(everybody)))
+    reached = bool(responders) or (people.keys() <= DESKS and bool(everybody))
+    _schedule(case, now, reached=reached, told=bool(called))
 
 
 def _call(case: Case, now: datetime, staff_id: UUID) -> None:
@@ -81,15 +82,16 @@ def _call(case: Case, now: datetime, staff_id: UUID) -> None:
         answer.state, answer.step, answer.called_at = ResponseState.CALLED, case.step, now
 
 
-def _schedule(case: Case, now: datetime, *, reached: bool) -> None:
-    """When the ladder goes on by itself; not while somebody holds the alarm."""
+def _schedule(case: Case, now: datetime, *, reached: bool, told: bool) -> None:
+    """When the ladder goes on by itself. While somebody holds the alarm a step comes because he is overdue, or by hand:
+    one that tells anybody is enough, and one that tells nobody is followed by the next of its round at once."""
     rounds, rest = divmod(case.step, len(case.policy.steps))
     round_is_over = rest == 0
     if round_is_over and rounds > case.policy.repeat:
         case.exhausted = True
         _arm_last_resort(case, now, reached=reached)
     if case.held:
-        case.next_step_at = None
+        case.next_step_at = None if told or round_is_over else now
     elif round_is_over:
         case.next_step_at = now + timedelta(seconds=case.policy.loop_s + next_step(case).delay_s)
     elif not reached:

@@ -1,5 +1,7 @@
 """Moves and steps of one alarm in memory: what they change, whom they tell, and what they refuse."""
 
+from datetime import timedelta
+
 import pytest
 from cases import BY_HAND, DESK, FIRST, ON_CALL, SECOND, STRANGER, THIRD, WEARER, after, called, logged, raised
 
@@ -33,6 +35,34 @@ def test_desk_and_responder_run_out_at_the_same_time() -> None:
     ladder.expire(case, after(200))
     assert logged(case)[-2:] == ["acceptance_expired", "acknowledgement_expired"]
     assert (case.owner_staff_id, case.state, case.due_at) == (None, State.RAISED, after(200))
+
+
+def test_who_is_overdue_is_followed_by_somebody_and_not_by_an_empty_step() -> None:
+    """He is on the way and has not arrived: the ladder takes one step, and would wait for another half hour."""
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    called(case)
+    overdue = after(10 + case.policy.en_route_s)
+    ladder.expire(case, overdue)
+    ladder.take_step(case, overdue, {"rota:2": [], "desk": []})
+    assert called(case) == []
+    assert case.due_at == overdue, "nobody was told: the next step at once"
+    ladder.take_step(case, overdue, {"manager": [THIRD]})
+    assert called(case) == [THIRD]
+    assert case.due_at == overdue + timedelta(seconds=case.policy.en_route_s)
+
+
+def test_an_overdue_responder_who_is_alone_on_the_ladder_is_not_called_for_ever() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    overdue = after(10 + case.policy.en_route_s)
+    ladder.expire(case, overdue)
+    while case.due_at == overdue:
+        ladder.take_step(case, overdue, {"rota:1": [FIRST], "desk": []})
+    assert case.step == 3, "to the end of the round"
+    assert case.due_at == overdue + timedelta(seconds=case.policy.en_route_s)
 
 
 def test_the_first_to_accept_owns_it_and_the_next_one_takes_over() -> None:
