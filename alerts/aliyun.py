@@ -21,7 +21,7 @@ import msgspec
 from alerts.channel import SEND_S, Handover, NotTaken, Outgoing, Undeliverable
 from alerts.provider import reference
 from alerts.telling import NOT_CALLS
-from carebed.errors import SettingsError
+from carebed.settings_file import read_settings_file
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
 _VERSION = "2017-05-25"
@@ -67,12 +67,7 @@ class Aliyun(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_file(file: Path) -> Aliyun:
     """The settings in this file; `SettingsError` with a sentence that quotes nothing from it."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=Aliyun)
-    except OSError as error:
-        raise SettingsError(f"CAREBED_ALIYUN_FILE cannot be read: {error.strerror}.") from None
-    except msgspec.DecodeError as error:
-        raise SettingsError(f"CAREBED_ALIYUN_FILE is wrong: {error}.") from None
+    return read_settings_file(file, Aliyun, "CAREBED_ALIYUN_FILE")
 
 
 # ---- Signed requests ------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from alerts.channel.apprise_settings import AppriseSettings
 from alerts.channel.email import Email, EmailSettings
 from alerts.channel.wecom import Wecom
 from alerts.channel.wecom_settings import WecomSettings
-from carebed.errors import SettingsError
+from carebed.settings_file import read_settings_file
 
 
 class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,9 +40,4 @@ class ChannelFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 def read_file(file: Path) -> ChannelFile:
     """What stands in this file; `SettingsError` with a sentence that quotes nothing from it."""
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=ChannelFile)
-    except OSError as error:
-        raise SettingsError(f"CAREBED_CHANNELS_FILE cannot be read: {error.strerror}.") from None
-    except msgspec.DecodeError as error:
-        raise SettingsError(f"CAREBED_CHANNELS_FILE is wrong: {error}.") from None
+    return read_settings_file(file, ChannelFile, "CAREBED_CHANNELS_FILE")

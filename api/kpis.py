@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
@@ -16,7 +16,7 @@ from api import example, figure_shapes
 from api.body import KpiTargets
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.places import the_area
+from api.places import AreaCode, the_area
 from api.problem import as_json
 from api.scope import MANAGERS, SUPERVISION, Call, Caller
 from api.span import BranchSpanAsked
@@ -115,7 +115,6 @@ def _plain(name: str) -> str:
     return f"'{name}" if name[:1] in ("=", "+", "-", "@", "\t", "\r") else name
 
 
-_AreaCode = Annotated[str, Path(pattern=r"^[0-9]{12}$", examples=["350102001000"])]
 _CHANGED = answers(
     400, 401, 403, 404, 413, 415, 422,
     ok={200: ("The targets that hold now.", "application/json", example.KPI_TARGETS)},
@@ -128,7 +127,7 @@ _CHANGED = answers(
     description="For a branch of the area tree, with the source of each figure. The nearest branch above counts.",
     response_model=figure_shapes.KpiTargets, response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
-async def set_targets(call: Caller, area: _AreaCode, body: KpiTargets, key: Key = None) -> Response:
+async def set_targets(call: Caller, area: AreaCode, body: KpiTargets, key: Key = None) -> Response:
     call.allow(MANAGERS, "set targets")
     await the_area(call, area)
 
@@ -144,7 +143,7 @@ async def set_targets(call: Caller, area: _AreaCode, body: KpiTargets, key: Key 
     "/areas/{area}/kpi-targets", operation_id="unsetKpiTargets", summary="Follow the targets of the branch above again",
     response_model=figure_shapes.KpiTargets, response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
-async def unset_targets(call: Caller, area: _AreaCode, key: Key = None) -> Response:
+async def unset_targets(call: Caller, area: AreaCode, key: Key = None) -> Response:
     call.allow(MANAGERS, "set targets")
     await the_area(call, area)
 

@@ -16,7 +16,7 @@ from api.detector_shapes import DetectorPage, DetectorParameters
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
-from api.places import the_area, the_spot
+from api.places import AreaCode, the_area, the_spot
 from api.problem import as_json, invalid_parts, not_found
 from api.scope import MANAGERS, OFFICE, Call, Caller
 from carebed.ids import new_id
@@ -163,7 +163,6 @@ async def _changed(call: Call, scope: _Scope, detector: Detector[Any, Any]) -> A
 
 
 _DetectorName = Annotated[str, Path(max_length=64, examples=["not_worn"])]
-_AreaCode = Annotated[str, Path(pattern=r"^[0-9]{12}$", examples=["350102001000"])]
 
 _LISTED = answers(401, 403, 404, 422, ok={200: ("All detectors.", "application/json", example.DETECTORS)})
 _CHANGED = answers(
@@ -247,7 +246,7 @@ async def unset_of_station(call: Caller, station_id: UUID, detector: _DetectorNa
     "/areas/{area}/parameters", operation_id="listAreaParameters", summary="What detectors are set to in an area",
     description=_HOLDS, response_model=DetectorPage, response_class=JSONResponse, responses=_LISTED,
 )  # fmt: skip
-async def list_of_area(call: Caller, area: _AreaCode) -> Response:
+async def list_of_area(call: Caller, area: AreaCode) -> Response:
     call.allow(OFFICE, "see what detectors are set to")
     return await _list(call, await _area(call, area))
 
@@ -258,7 +257,7 @@ async def list_of_area(call: Caller, area: _AreaCode) -> Response:
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
 async def set_of_area(
-    call: Caller, area: _AreaCode, detector: _DetectorName, body: ParameterValues, key: Key = None
+    call: Caller, area: AreaCode, detector: _DetectorName, body: ParameterValues, key: Key = None
 ) -> Response:
     call.allow(MANAGERS, "set detectors")
     return await _set(call, await _area(call, area), detector, body, key)
@@ -269,6 +268,6 @@ async def set_of_area(
     summary="Let an area's detector follow the area above again", response_model=DetectorParameters,
     response_class=JSONResponse, responses=_CHANGED,
 )  # fmt: skip
-async def unset_of_area(call: Caller, area: _AreaCode, detector: _DetectorName, key: Key = None) -> Response:
+async def unset_of_area(call: Caller, area: AreaCode, detector: _DetectorName, key: Key = None) -> Response:
     call.allow(MANAGERS, "set detectors")
     return await _unset(call, await _area(call, area), detector, key)

@@ -1,12 +1,17 @@
 """Homes, stations and branches of the area tree that a request names: there for the caller, or 404."""
 
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Path
 from sqlalchemy import text
 
 from alerts.choosing import Spot
 from api.problem import not_found
 from api.scope import Call
+
+#: A branch, in a path.
+AreaCode = Annotated[str, Path(pattern=r"^[0-9]{12}$", examples=["350102001000"])]
 
 _AREA = text("SELECT EXISTS (SELECT FROM area WHERE code = :area AND in_scope(code))")
 # Row-level security shows a person's own station too.
