@@ -9,17 +9,19 @@ import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
 
+from alerts.aliyun_reports import call_detail, sms_detail
 from alerts.channel import SEND_S, Handover, NotTaken, Outgoing, Undeliverable
-from alerts.provider import reference
+from alerts.provider import Asked, Report, reference
 from alerts.telling import NOT_CALLS
 from carebed.settings_file import read_settings_file
 
@@ -29,6 +31,12 @@ _CONNECT_S = 3.0
 
 #: Codes that say that the number itself is none. Everything else (limits, balance, templates) may be mended.
 _WRONG_NUMBER = frozenset({"isv.MOBILE_NUMBER_ILLEGAL", "isv.INVALID_CALLED_NUMBER", "MOBILE_NUMBER_ILLEGAL"})
+
+_CHINA = ZoneInfo("Asia/Shanghai")
+#: It was sent a little before we wrote down that it was taken.
+_BEFORE_HANDOVER = timedelta(seconds=30)
+#: Products of Dyvmsapi under which a call is found: calls that ask for a key; texts read out (notices, codes).
+_IVR, _TTS = ("11000000300005",), ("11000000300006", "11010000138001")
 
 
 class SmsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -133,7 +141,7 @@ def _said(outgoing: Outgoing) -> dict[str, str]:
 
 
 class AliyunSms:
-    """SMS. What Aliyun takes is handed over; `alerts.aliyun_reports` reads what becomes of it."""
+    """SMS. What Aliyun takes is handed over; `alerts.aliyun_reports` reads what becomes of it, pushed or asked for."""
 
     name = "sms"
     is_route = True
@@ -153,6 +161,16 @@ class AliyunSms:
             },
         )  # fmt: skip
         return Handover(str(answer["BizId"]) if answer.get("BizId") else None)
+
+    async def ask(self, asked: Asked) -> Report | None:
+        """QuerySendDetails: of one number, one day and one message."""
+        for at in _days(asked):
+            day = at.astimezone(_CHINA).strftime("%Y%m%d")
+            what = {"PhoneNumber": _dialled(asked.address), "BizId": asked.provider_id, "SendDate": day}
+            answer = await self._client.call("QuerySendDetails", what | {"PageSize": "10", "CurrentPage": "1"})
+            if (report := _read(sms_detail, answer, asked)) is not None:
+                return report
+        return None
 
     def _template(self, outgoing: Outgoing) -> tuple[str, dict[str, str]]:
         if outgoing.kind == "verify":
@@ -196,6 +214,16 @@ class AliyunVoice:
         answer = await self._client.call(action, parameters | more)
         return Handover(str(answer["CallId"]) if answer.get("CallId") else None)
 
+    async def ask(self, asked: Asked) -> Report | None:
+        """QueryCallDetailByCallId, which answers only when product and day are the call's."""
+        for at in _days(asked):
+            for product in _IVR if asked.call else _TTS:
+                what = {"CallId": asked.provider_id, "ProdId": product, "QueryDate": str(int(at.timestamp() * 1_000))}
+                answer = await self._client.call("QueryCallDetailByCallId", what)
+                if (report := _read(call_detail, answer, asked)) is not None:
+                    return report
+        return None
+
     async def close(self) -> None:
         """Close its connections."""
         await self._client.close()
@@ -207,3 +235,21 @@ def _dialled(address: str) -> str:
         return address.removeprefix("+")
     number = address.removeprefix("+86")
     return number if len(number) == 11 and number.startswith("1") else "0" + number
+
+
+def _days(asked: Asked) -> list[datetime]:
+    """An instant of each day in China on which it may have been sent: Aliyun keeps a message under its day, and what is
+    sent again at midnight is of the next one."""
+    sent = asked.handed_over_at - _BEFORE_HANDOVER
+    today = asked.now.astimezone(_CHINA)
+    midnight = today.replace(hour=0, minute=0, second=0, microsecond=0)
+    return [sent] if sent >= midnight else [sent, midnight]
+
+
+def _read(
+    detail: Callable[[dict[str, Any], str], Report | None], answer: dict[str, Any], asked: Asked
+) -> Report | None:  # fmt: skip
+    try:
+        return detail(answer, asked.provider_id)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise NotTaken("answer unreadable") from None

@@ -1,8 +1,10 @@
-"""What Aliyun sends to our callback addresses (HTTP batch push): delivery reports, replies, calls and keys.
+"""What Aliyun sends to our callback addresses (HTTP batch push), or answers when it is asked: delivery reports,
+replies, calls and keys.
 
 Each is a JSON array; an element that cannot be read is left out and counted, for the others must not wait for it.
 Aliyun sends again after 1, 5 and 10 minutes what was not answered with 200, and after 700 ms thinks that it was not.
-Sources: SmsReport and SmsUp (Dysmsapi), VoiceReport and VoiceCallReport with the call status codes (Dyvmsapi).
+Sources: SmsReport, SmsUp and QuerySendDetails (Dysmsapi); VoiceReport, VoiceCallReport and QueryCallDetailByCallId with
+the call status codes (Dyvmsapi).
 """
 
 from collections.abc import Callable
@@ -28,6 +30,9 @@ _TAKEN_UP = {
 _NO_NUMBER = frozenset({"200004", "200116", "482"})
 #: States of a call under way.
 _ANSWERED, _KEY_PRESSED = "200102", "300000"
+_UNDER_WAY = frozenset({"200101", "200201", _ANSWERED, "200103", _KEY_PRESSED})
+#: `SendStatus` of a message, when it is asked for.
+_SMS_FAILED, _SMS_DELIVERED = 2, 3
 
 _One = Callable[[dict[str, Any]], list[Reported]]
 
@@ -91,6 +96,34 @@ def _voice_call_report(item: dict[str, Any]) -> list[Reported]:
     if code == _KEY_PRESSED and (key := _text(item, "dtmf")):
         return [Key("voice", key, call, ref), Report("voice", Delivery.READ, call, ref, at=at)]
     return [Report("voice", Delivery.DELIVERED, call, ref, at=at)] if code == _ANSWERED else []
+
+
+def sms_detail(answer: dict[str, Any], biz_id: str) -> Report | None:
+    """Of an answer to QuerySendDetails about one message; None while its carrier has said nothing."""
+    for item in answer["SmsSendDetailDTOs"]["SmsSendDetailDTO"]:
+        status = int(item["SendStatus"])
+        at = _instant(item.get("ReceiveDate"))
+        if status == _SMS_DELIVERED:
+            return Report("sms", Delivery.DELIVERED, biz_id, at=at)
+        if status == _SMS_FAILED:
+            return Report("sms", Delivery.FAILED, biz_id, at=at, error=_code(item.get("ErrCode")))
+    return None
+
+
+def call_detail(answer: dict[str, Any], call_id: str) -> Report | None:
+    """Of an answer to QueryCallDetailByCallId, whose details are JSON inside JSON; None where it has none, or the call
+    is not over."""
+    details = answer.get("Data")
+    if isinstance(details, str):
+        details = msgspec.json.decode(details) if details else None
+    if not isinstance(details, dict):
+        return None
+    code, at = _text(details, "state"), _instant(details.get("endDate") or details.get("bEndTime"))
+    if code is None or code in _UNDER_WAY:
+        return None
+    if code in _TAKEN_UP:
+        return Report("voice", _TAKEN_UP[code], call_id, at=at)
+    return Report("voice", Delivery.FAILED, call_id, at=at, error=_code(code), permanent=code in _NO_NUMBER)
 
 
 READERS: Readers = {

@@ -4,6 +4,7 @@ import gc
 import sys
 from importlib.util import find_spec
 
+from alerts.asking import Asking
 from alerts.attendance import Attendance
 from alerts.auditor import Auditor
 from alerts.channels import channels, links, set_up
@@ -61,6 +62,8 @@ async def run(settings: Settings) -> None:
     ways = set_up(settings)
     pages = links(settings)
     tasks |= Outbox(database, ways, Composer(pages.to if pages else None)).tasks()
+    asked = Database(settings.secret("database_url"), application="carebed-asking", pool_size=1)
+    tasks |= Asking(asked, ways, through).tasks()
     tasks |= Homeward(database, settings, through).tasks()
     audited = Database(settings.secret("database_url"), application="carebed-audit", pool_size=1)
     grouped = Database(settings.secret("database_url"), application="carebed-robots", pool_size=1)
@@ -74,6 +77,7 @@ async def run(settings: Settings) -> None:
     finally:
         for way in ways:
             await way.close()
+        await asked.close()
         await grouped.close()
         await audited.close()
         await database.close()

@@ -6,7 +6,7 @@ that did not happen and nothing that happened is left untold.
 
 from enum import StrEnum
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, Table, Text, text
+from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from carebed.columns import instant, label, recorded, refers, uuid_key
@@ -53,6 +53,11 @@ notification = Table(
     instant("created_at", required=True),
     recorded("due_at", comment="not before, by the database clock; infinity: nothing more to do"),
     instant("next_attempt_at", required=True, comment="real time: leases and back-off are not shifted"),
+    Column(
+        "polls", SmallInteger, nullable=False, server_default=text("0"),
+        comment="how often its provider was asked what became of it",
+    ),
+    instant("poll_at", comment="not asked again before; real time"),
     instant("handed_over_at"),
     instant("delivered_at"),
     instant("read_at"),
@@ -65,6 +70,10 @@ notification = Table(
     ),
     Index(
         "ix_notification_provider", "channel", "provider_id", postgresql_where=text("provider_id IS NOT NULL")
+    ),
+    Index(
+        "ix_notification_unreported", "handed_over_at",
+        postgresql_where=text("state = 'handed_over' AND provider_id IS NOT NULL AND channel IN ('sms', 'voice')"),
     ),
     Index(
         "ix_notification_contact_method", "contact_method_id", "created_at",

@@ -2,11 +2,13 @@
 
 A provider is channels to hand messages to (`alerts.channel`), and a reader of what it sends to our callback addresses.
 What it reports comes late, double, out of order, or never; nothing depends on it but that we know more when it comes.
+What does not come is asked for (`alerts.asking`).
 """
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -46,6 +48,29 @@ class Key(msgspec.Struct, frozen=True):
 
 
 Reported = Report | Reply | Key
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A message that was handed over and of which nothing was reported. `address`: where it went, never logged;
+    `call`: it asks for an answer; `handed_over_at`: for the first time, by the database's clock."""
+
+    provider_id: str
+    ref: str
+    address: str
+    call: bool
+    handed_over_at: datetime
+    now: datetime
+
+
+@runtime_checkable
+class Asker(Protocol):
+    """A channel whose provider can be asked what became of a message."""
+
+    name: str
+
+    async def ask(self, asked: Asked) -> Report | None:
+        """What became of it; None: nothing is known yet. Raises what `Channel.send` raises."""
+
 
 #: Reads the body of a callback; ValueError for what is none. What is not understood in it is left out.
 Reader = Callable[[bytes], list[Reported]]

@@ -10,20 +10,24 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
+from zoneinfo import ZoneInfo
 
 KEY_ID, SECRET = "LTAI-test", "secret-of-the-test"
 
 
 @dataclass
 class AliyunServer:
-    """`answers`: codes instead of OK, by action; `hang`: set it, and nothing is answered any more."""
+    """`answers`: codes instead of OK, by action; `hang`: set it, and nothing is answered any more. `details`: what it
+    tells of a message that was sent, by BizId or by CallId."""
 
     url: str = ""
     requests: list[dict[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     hang: bool = False
     _nonces: set[str] = field(default_factory=set)
 
@@ -57,8 +61,27 @@ class AliyunServer:
         self.requests.append({"Action": action, **parameters})
         if action in self.answers:
             return 200, {"Code": self.answers[action], "Message": f"13800138000 {action}", "RequestId": "R"}
+        if action.startswith("Query"):
+            return 200, {"Code": "OK", "Message": "OK", "RequestId": "R", **self._told(action, parameters)}
         number = len(self.requests)
         return 200, {"Code": "OK", "BizId": f"biz^{number}", "CallId": f"call^{number}", "RequestId": "R"}
+
+    def _told(self, action: str, parameters: dict[str, str]) -> dict[str, Any]:
+        """A message is found under its number and the day in China, a call under its product and the day."""
+        if action == "QuerySendDetails":
+            assert parameters.keys() == {"PhoneNumber", "BizId", "SendDate", "PageSize", "CurrentPage"}
+            datetime.strptime(parameters["SendDate"], "%Y%m%d")  # noqa: DTZ007 - only whether it is a day
+            found = [one for one in self.details.get(parameters["BizId"], [])
+                     if (one["PhoneNum"], one["SendDate"][:10].replace("-", ""))
+                     == (parameters["PhoneNumber"], parameters["SendDate"])]  # fmt: skip
+            return {"TotalCount": str(len(found)), "SmsSendDetailDTOs": {"SmsSendDetailDTO": found}}
+        assert action == "QueryCallDetailByCallId"
+        assert parameters.keys() == {"CallId", "ProdId", "QueryDate"}
+        product, call = self.details.get(parameters["CallId"], (None, None))
+        day = datetime.fromtimestamp(int(parameters["QueryDate"]) / 1_000, ZoneInfo("Asia/Shanghai"))
+        if product != parameters["ProdId"] or not call["gmtCreate"].startswith(day.strftime("%Y-%m-%d")):
+            return {}
+        return {"Data": json.dumps(call)}
 
     def _wrong(self, method: str, parameters: dict[str, str], headers: dict[str, str]) -> str | None:
         algorithm, _, rest = headers["authorization"].partition(" ")

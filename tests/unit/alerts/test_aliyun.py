@@ -2,15 +2,19 @@
 
 import hashlib
 import json
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from alerts.aliyun import authorization, canonical_query
-from alerts.aliyun_reports import READERS
+from alerts.aliyun import _days, authorization, canonical_query
+from alerts.aliyun_reports import READERS, call_detail
 from alerts.answers import Links, read_reply
 from alerts.notification import Delivery
-from alerts.provider import Key, Reply, Report, normal_phone, reference
+from alerts.provider import Asked, Key, Reply, Report, normal_phone, reference
 from carebed.ids import new_id
+
+CHINA = ZoneInfo("Asia/Shanghai")
 
 
 def test_the_signature_is_that_of_the_documented_example() -> None:
@@ -144,3 +148,44 @@ def test_what_is_no_array_is_refused(body: bytes) -> None:
 
 def test_a_reference_is_short_enough_for_a_call() -> None:
     assert len(reference(new_id())) == 15
+
+
+def _asked(handed_over_at: str, now: str) -> Asked:
+    return Asked(
+        "id", "ref", "+8613800138000", True, datetime.fromisoformat(handed_over_at), datetime.fromisoformat(now)
+    )
+
+
+def test_a_message_is_looked_for_under_every_day_on_which_it_may_have_been_sent() -> None:
+    """Days in China begin at 16:00 UTC; what goes out at midnight may be written down on the day after."""
+    days = [
+        [at.astimezone(CHINA).date().isoformat() for at in _days(_asked(*times))]
+        for times in (
+            ("2026-11-22T10:00:00Z", "2026-11-22T10:01:00Z"),
+            ("2026-11-22T16:00:10Z", "2026-11-22T16:01:00Z"),
+            ("2026-11-22T15:00:00Z", "2026-11-22T20:00:00Z"),
+        )
+    ]
+    assert days == [["2026-11-22"], ["2026-11-22", "2026-11-23"], ["2026-11-22", "2026-11-23"]]
+
+
+def _call(**details: str) -> dict[str, str]:
+    return {"Code": "OK", "Data": json.dumps({"callee": "13800138000", "endDate": "2026-11-22 18:00:00", **details})}
+
+
+@pytest.mark.parametrize(
+    ("state", "becomes", "permanent"),
+    [("200000", "read", False), ("200001", "delivered", False), ("200003", "failed", False), ("502", "failed", False),
+     ("200004", "failed", True)],
+)  # fmt: skip
+def test_what_is_told_of_a_call_that_is_over(state: str, becomes: str, permanent: bool) -> None:
+    told = call_detail(_call(state=state), "call^1")
+    assert told is not None
+    assert (told.state, told.permanent, told.provider_id) == (becomes, permanent, "call^1")
+
+
+@pytest.mark.parametrize(
+    "answer", [{"Code": "OK"}, {"Code": "OK", "Data": ""}, {"Code": "OK", "Data": "{}"}, _call(state="200103")]
+)
+def test_nothing_is_known_of_a_call_under_way_or_under_another_product(answer: dict[str, str]) -> None:
+    assert call_detail(answer, "call^1") is None
