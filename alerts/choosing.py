@@ -5,11 +5,11 @@ In this order, the first difference decides:
 1. where: the home's own, its station's, the nearest area's above it (an alarm without a home: above its station), none;
 2. what: one that names the alarm's kind;
 3. one that names its priority;
-4. when: one with a time of day, of several the shortest; of two as short the one that begins later in the day.
+4. when: one with a time of day or days of the week, of several the one that holds for the shortest part of the week;
+   of two as short the one that begins later in the day.
 
-Times of day are local times of the station's area. Every moment has exactly one local time, so a night on which the
-clock changes has a policy at every moment: a span in the hour that is left out does not come, one in the hour that is
-there twice comes twice.
+Times and days are local ones of the station's area (`alerts.local_span`), so there is a policy at every moment, also on
+a night on which the clock changes.
 
 Alarms about the platform and about readiness follow only a policy that names their kind: a branch's ladder for urgent
 alarms calls caregivers to a door, and there is none to go to. Work orders and incidents follow only one that names
@@ -27,6 +27,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import PRIORITY_RANK, Priority
+from alerts.local_span import LocalSpan
 from alerts.policy import (
     DEFAULT_POLICY,
     INCIDENT_POLICY,
@@ -45,8 +46,6 @@ log = get_logger()
 PLATFORM = frozenset({"lag", "audit"})
 #: They are for who answers for the platform and the rotas; nobody is called to a home by them.
 _OF_NO_HOME = PLATFORM | {"readiness"}
-
-_DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,35 +70,35 @@ class Rule:
     priority: int | None = None
     from_time: time | None = None
     to_time: time | None = None
+    days: frozenset[int] | None = None
 
     @property
-    def span_s(self) -> int:
-        """How long its time of day lasts; a day without one."""
-        if self.from_time is None or self.to_time is None:
-            return _DAY_S
-        return (_seconds(self.to_time) - _seconds(self.from_time)) % _DAY_S
+    def timed(self) -> bool:
+        """Does it hold at some times only?"""
+        return self.from_time is not None or self.days is not None
 
-    def matches(self, spot: Spot, kind: str, priority: Priority, local: time) -> bool:
-        """Is it for this alarm, at this time of day?"""
+    @property
+    def span(self) -> LocalSpan:
+        """When it holds."""
+        return LocalSpan(self.from_time or time.min, self.to_time or time.min, self.days)
+
+    def matches(self, spot: Spot, kind: str, priority: Priority, local: datetime | None) -> bool:
+        """Is it for this alarm, at this local time? None: that is not known, and no time is guessed."""
         if self.kind not in (None, kind) or self.priority not in (None, PRIORITY_RANK[priority]):
             return False
         if self.home_id not in (None, spot.home_id) or self.station_id not in (None, spot.station_id):
             return False
         if self.area_code is not None and not spot.area_code.startswith(scope_of(self.area_code)):
             return False
-        return self.from_time is None or (_seconds(local) - _seconds(self.from_time)) % _DAY_S < self.span_s
+        return not self.timed or (local is not None and self.span.holds(local))
 
     @property
     def rank(self) -> tuple[object, ...]:
         """The greatest of those that match counts."""
         where = 3 if self.home_id else 2 if self.station_id else 1 if self.area_code else 0
         depth = len(scope_of(self.area_code)) if self.area_code else 0
-        began = _seconds(self.from_time) if self.from_time is not None else -1
-        return where, depth, self.kind is not None, self.priority is not None, -self.span_s, began, str(self.id)
-
-
-def _seconds(at: time) -> int:
-    return at.hour * 3_600 + at.minute * 60 + at.second
+        began = self.from_time or time.min
+        return where, depth, self.kind is not None, self.priority is not None, -self.span.week_s, began, str(self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +111,10 @@ class Rules:
     def choose(self, spot: Spot, kind: str, priority: Priority, now: datetime) -> Rule:
         """The rule of an alarm that is raised now."""
         zone = self.zones.get(spot.station_id)
-        local = now.astimezone(zone).time() if zone is not None else None
+        local = now.astimezone(zone) if zone is not None else None
         found = [
             rule for rule in self.rules
-            if (rule.from_time is None or local is not None)
-            and rule.matches(spot, kind, priority, local or time())
+            if rule.matches(spot, kind, priority, local)
             and (rule.kind is not None or not _apart(kind, priority, by_priority=rule.priority is not None))
         ]  # fmt: skip
         return max(found, key=lambda rule: rule.rank) if found else Rule(_default(kind, priority))
@@ -139,7 +137,7 @@ def _default(kind: str, priority: Priority) -> Policy:
 
 # Everything that might apply to alarms of these stations and homes.
 _RULES = text("""
-    SELECT id, home_id, station_id, area_code, kind, priority, from_time, to_time, ladder FROM policy
+    SELECT id, home_id, station_id, area_code, kind, priority, from_time, to_time, days, ladder FROM policy
     WHERE home_id = ANY(:homes) OR station_id = ANY(:stations) OR (home_id IS NULL AND station_id IS NULL AND (
         area_code IS NULL OR EXISTS (SELECT FROM unnest(CAST(:areas AS text[])) AS below(code)
                                      WHERE below.code ^@ area_prefix(area_code))))
@@ -165,12 +163,12 @@ async def read_rules(conn: AsyncConnection, spots: Iterable[Spot]) -> Rules:
     rules: list[Rule] = []
     for row in (await conn.execute(_RULES, asked)).mappings():
         values = dict(row)
-        ladder = values.pop("ladder")
+        ladder, days = values.pop("ladder"), values.pop("days")
         try:
-            rules.append(Rule(policy_from(ladder), **values))
+            rules.append(Rule(policy_from(ladder), days=None if days is None else frozenset(days), **values))
         except msgspec.ValidationError as error:
             log.error("policy_unreadable", policy=str(values["id"]), error=str(error))
-    if not any(rule.from_time for rule in rules):
+    if not any(rule.timed for rule in rules):
         return Rules(rules)
     zones = {row.id: ZoneInfo(row.time_zone) for row in await conn.execute(_ZONES, {"stations": stations})}
     return Rules(rules, zones)

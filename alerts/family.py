@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import Outcome, Priority
 from alerts.case import ENGINE, Case, Event
+from alerts.local_span import LocalSpan
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -41,7 +42,7 @@ class Tells(msgspec.Struct, frozen=True, omit_defaults=True, rename={"since": "f
     """What a relative wants to be told. `when`: all of it, only that it is over, or nothing.
 
     `kinds`: of which kinds of alarms; None for all. `since`, `until`: between which times of the day, where the home
-    is; they may lie on both sides of midnight. An end is told at any hour to who was told of the beginning.
+    is, over midnight where `until` is not later. An end is told at any hour to who was told of the beginning.
     """
 
     when: Literal["always", "over", "never"] = "always"
@@ -54,8 +55,8 @@ class Tells(msgspec.Struct, frozen=True, omit_defaults=True, rename={"since": "f
         if self.when == "never" or (self.kinds is not None and kind not in self.kinds):
             return False
         since = time.fromisoformat(self.since) if self.since else time.min
-        until = time.fromisoformat(self.until) if self.until else time.max
-        return since <= at <= until if since <= until else at >= since or at <= until
+        until = time.fromisoformat(self.until) if self.until else time.min
+        return LocalSpan(since, until).at_clock(at)
 
 
 class Relative(NamedTuple):

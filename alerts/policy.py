@@ -9,7 +9,7 @@ from typing import Annotated
 
 import msgspec
 from sqlalchemy import CheckConstraint, Column, SmallInteger, Table, Time, UniqueConstraint
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
@@ -124,12 +124,17 @@ policy = Table(
     Column("priority", SmallInteger, CheckConstraint("priority BETWEEN 0 AND 2", name="priority")),
     Column("from_time", Time, comment="local time of the station's area; until to_time, over midnight if that is less"),
     Column("to_time", Time),
+    Column(
+        "days", ARRAY(SmallInteger),
+        CheckConstraint("cardinality(days) BETWEEN 1 AND 7 AND days <@ '{1,2,3,4,5,6,7}'::smallint[]", name="days"),
+        comment="ISO weekdays on which it begins, in order; null: every day",
+    ),
     Column("ladder", JSONB, nullable=False),
     recorded(),
     refers("set_by", "staff.id", required=False),
     instant("set_at"),
     UniqueConstraint(
-        "home_id", "station_id", "area_code", "kind", "priority", "from_time", "to_time",
+        "home_id", "station_id", "area_code", "kind", "priority", "from_time", "to_time", "days",
         name="uq_policy_match", postgresql_nulls_not_distinct=True,
     ),
     CheckConstraint("num_nonnulls(home_id, station_id, area_code) <= 1", name="one_place"),

@@ -124,7 +124,7 @@ class Ladders:
 
     def _cuts(self, rules: Iterable[Rule]) -> list[datetime]:
         """When other ladders may hold than before."""
-        times = {at for rule in rules for at in (rule.from_time, rule.to_time) if at is not None}
+        times = {at for rule in rules if rule.timed for at in (rule.span.since, rule.span.until)}
         if not times:
             return []
         first = self._begin.astimezone(self._place.zone).date()

@@ -11,6 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.local_span import LocalSpan
+
 #: The first of several waits so long for others.
 GATHERING = timedelta(minutes=1)
 #: A person gets work orders at most once in so long.
@@ -53,14 +55,8 @@ def after_quiet(at: datetime, quiet_from: time | None, quiet_until: time | None,
     """`at` itself, or the end of the quiet hours that it lies in."""
     if quiet_from is None or quiet_until is None or quiet_from == quiet_until:
         return at
-    local = at.astimezone(_zone(zone))
-    clock = local.time()
-    over_midnight = quiet_until < quiet_from
-    inside = (clock >= quiet_from or clock < quiet_until) if over_midnight else quiet_from <= clock < quiet_until
-    if not inside:
-        return at
-    day = local.date() + timedelta(days=1 if over_midnight and clock >= quiet_from else 0)
-    return datetime.combine(day, quiet_until, local.tzinfo).astimezone(at.tzinfo)
+    local, quiet = at.astimezone(_zone(zone)), LocalSpan(quiet_from, quiet_until)
+    return quiet.end(local).astimezone(at.tzinfo) if quiet.holds(local) else at
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -1,11 +1,11 @@
 """A preview: who would be called when, for a home, a kind of alarm and a time."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import JSONResponse, Response
@@ -55,6 +55,9 @@ class EscalationPolicy(BaseModel):
     id: UUID | None
     name: str
     place: PolicyPlace
+    from_time: str | None = Field(description="local time of the station's area; null: all day")
+    to_time: str | None
+    days: list[int] | None = Field(description="ISO weekdays on which it begins; null: every day")
 
 
 class Escalation(BaseModel):
@@ -72,7 +75,8 @@ class Escalation(BaseModel):
 
 _EXAMPLE: dict[str, Any] = {
     "home": example.ALARM["home"], "kind": "sos", "priority": "life_critical", "at": "2026-11-22T15:00:00.000Z",
-    "policy": {"id": None, "name": "default", "place": {"scope": "everywhere", "id": None}},
+    "policy": {"id": None, "name": "default", "place": {"scope": "everywhere", "id": None}, "from_time": None,
+               "to_time": None, "days": None},
     "steps": [{
         "step": 1, "at": "2026-11-22T15:00:00.000Z", "after_s": 0.0,
         "targets": [{"target": "rota:1",
@@ -115,7 +119,9 @@ async def _shown(conn: AsyncConnection, found: Preview, at: datetime) -> dict[st
     names = {row.id: row.name for row in await conn.execute(_NAMES, {"people": sorted(people)})}
     return {
         "policy": {"id": None if found.rule.id is None else str(found.rule.id), "name": found.rule.policy.name,
-                   "place": _place(found.rule)},
+                   "place": _place(found.rule), "from_time": _clock(found.rule.from_time),
+                   "to_time": _clock(found.rule.to_time),
+                   "days": None if found.rule.days is None else sorted(found.rule.days)},
         "steps": [
             {"step": step.step, "at": _utc(step.at), "after_s": (step.at - at).total_seconds(),
              "targets": [{"target": target, "people": [{"id": str(one), "name": names.get(one)} for one in some]}
@@ -131,6 +137,10 @@ def _place(rule: Rule) -> dict[str, str | None]:
         if where is not None:
             return {"scope": scope, "id": str(where)}
     return {"scope": "everywhere", "id": None}
+
+
+def _clock(at: time | None) -> str | None:
+    return None if at is None else f"{at:%H:%M}"
 
 
 def _utc(at: datetime | None) -> str | None:

@@ -32,6 +32,7 @@ _BODY = f"""
         'en_route_s', 1800, 'on_scene_s', 3600, 'reopen_s', 86400) || ladder || jsonb_build_object(
         'id', id, 'kind', kind, 'priority', {_PRIORITY},
         'from_time', to_char(from_time, 'HH24:MI'), 'to_time', to_char(to_time, 'HH24:MI'),
+        'days', to_jsonb(days),
         'place', jsonb_build_object(
             'scope', CASE WHEN home_id IS NOT NULL THEN 'home' WHEN station_id IS NOT NULL THEN 'station'
                           WHEN area_code IS NOT NULL THEN 'area' ELSE 'everywhere' END,
@@ -58,13 +59,14 @@ _UNKNOWN_PEOPLE = text("""
 """)
 
 _SET = text("""
-    INSERT INTO policy (id, home_id, station_id, area_code, kind, priority, from_time, to_time, ladder, set_by, set_at)
-    VALUES (:id, :home, :station, :area, :kind, :priority, :from_time, :to_time, CAST(:ladder AS jsonb), :by,
-        carebed_now())
+    INSERT INTO policy (id, home_id, station_id, area_code, kind, priority, from_time, to_time, days, ladder, set_by,
+        set_at)
+    VALUES (:id, :home, :station, :area, :kind, :priority, :from_time, :to_time, CAST(:days AS smallint[]),
+        CAST(:ladder AS jsonb), :by, carebed_now())
     ON CONFLICT (id) DO UPDATE SET home_id = EXCLUDED.home_id, station_id = EXCLUDED.station_id,
         area_code = EXCLUDED.area_code, kind = EXCLUDED.kind, priority = EXCLUDED.priority,
-        from_time = EXCLUDED.from_time, to_time = EXCLUDED.to_time, ladder = EXCLUDED.ladder, set_by = EXCLUDED.set_by,
-        set_at = EXCLUDED.set_at
+        from_time = EXCLUDED.from_time, to_time = EXCLUDED.to_time, days = EXCLUDED.days, ladder = EXCLUDED.ladder,
+        set_by = EXCLUDED.set_by, set_at = EXCLUDED.set_at
 """)
 
 _REMOVE = text("DELETE FROM policy WHERE id = :id")
@@ -80,8 +82,8 @@ PolicyId = Annotated[UUID, Path(description="chosen by whoever sets it first", e
     summary="List escalation policies",
     description=(
         "Those that are set for homes, stations and areas of the caller's branch. Which one an alarm gets: the most "
-        "specific by place (home, station, nearest area), then by kind, by priority, by time of day. To see what holds "
-        "for a home, read its escalation."
+        "specific by place (home, station, nearest area), then by kind, by priority, by time of day and week. To see "
+        "what holds for a home, read its escalation."
     ),
     response_model=PolicyPage,
     response_class=JSONResponse,
@@ -124,7 +126,7 @@ async def set_(call: Caller, policy_id: PolicyId, body: PolicyBody, key: Key = N
             async with call.conn.begin_nested():
                 await call.conn.execute(_SET, {**body.columns(), **row})
         except IntegrityError:
-            detail = "Another policy is for the same place, kind, priority and time of day: change that one."
+            detail = "Another policy is for the same place, kind, priority, time and days: change that one."
             raise Problem(409, "conflict", detail) from None
         log.info("policy_set", policy=str(policy_id), by=str(call.principal.id))
         return Answer(200, (await call.conn.execute(_ONE, {"id": policy_id})).one().body)

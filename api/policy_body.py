@@ -37,14 +37,16 @@ Label = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=10
 TimeOfDay = Annotated[
     str, BeforeValidator(_time_of_day), Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])
 ]
+Weekday = Annotated[int, Field(ge=1, le=7, strict=True)]
 Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
 
 _EXAMPLE: dict[str, Any] = {
-    "name": "Nights",
+    "name": "Nights of the weekend",
     "station": "8d5bd0a4-6d0c-5a7e-9a39-3f9e2b7c1d10",
     "priority": "life_critical",
     "from_time": "22:00",
     "to_time": "06:00",
+    "days": [5, 6],
     "steps": [
         {"delay_s": 0, "call": ["assigned", "rota:1", "desk"]},
         {"delay_s": 45, "call": ["neighbours", "rota:2", "desk"]},
@@ -77,6 +79,15 @@ class PolicyLadder(BaseModel):
     priority: Annotated[Priority | None, Field(description="null: every one")] = None
     from_time: Annotated[TimeOfDay | None, Field(description="local time of the station's area; null: all day")] = None
     to_time: Annotated[TimeOfDay | None, Field(description="over midnight where it is less than `from_time`")] = None
+    days: Annotated[
+        list[Weekday] | None,
+        Field(
+            min_length=1,
+            max_length=7,
+            description="ISO weekdays (1 is Monday) on which it begins: what runs over midnight belongs to the day "
+            "before; null: every day",
+        ),
+    ] = None
     steps: Annotated[list[PolicyStep], Field(min_length=1, max_length=_STEPS)]
     loop_s: Annotated[Seconds, Field(description="after the last step, until the ladder starts again")] = 120
     repeat: Annotated[
@@ -117,6 +128,11 @@ class PolicyBody(PolicyLadder):
         if self.from_time is None or self.to_time is None:
             return None, None
         return time.fromisoformat(self.from_time), time.fromisoformat(self.to_time)
+
+    def weekdays(self) -> list[int] | None:
+        """In order, each once; None: every day."""
+        days = sorted(set(self.days or ()))
+        return days if 0 < len(days) < 7 else None
 
     def people(self) -> list[UUID]:
         """Who is named by himself."""
@@ -164,7 +180,7 @@ class PolicyBody(PolicyLadder):
         return {
             "home": self.home, "station": self.station, "area": self.area, "kind": self.kind,
             "priority": None if self.priority is None else PRIORITY_RANK[self.priority],
-            "from_time": from_time, "to_time": to_time,
+            "from_time": from_time, "to_time": to_time, "days": self.weekdays(),
         }  # fmt: skip
 
 

@@ -16,7 +16,10 @@ async def test_a_ladder_is_set_previewed_used_and_removed(service: Service) -> N
     manager = await service.person("manager")
     home, policy = service.home(), str(uuid4())
     built_in = (await manager.get(f"/homes/{home}/escalation", kind="sos")).json()
-    assert built_in["policy"] == {"id": None, "name": "default", "place": {"scope": "everywhere", "id": None}}
+    assert built_in["policy"] == {
+        "id": None, "name": "default", "place": {"scope": "everywhere", "id": None}, "from_time": None, "to_time": None,
+        "days": None,
+    }  # fmt: skip
     body = {"name": "her people", "home": home, "kind": "sos", "steps": STEPS, "last_resort_s": 45, "loop_s": 90}
     answer = await manager.put(f"/policies/{policy}", body)
     assert answer.status_code == 200, answer.text
@@ -49,6 +52,28 @@ async def test_a_ladder_is_set_previewed_used_and_removed(service: Service) -> N
     assert (await manager.delete(f"/policies/{policy}")).status_code == 404
 
 
+async def test_a_ladder_of_the_weekends_nights_holds_from_friday_night_to_sunday_morning(service: Service) -> None:
+    manager = await service.person("manager")
+    home, policy = service.home(), str(uuid4())
+    body = {"name": "weekend", "home": home, "from_time": "22:00", "to_time": "06:00", "days": [6, 5, 6],
+            "steps": [{"delay_s": 0, "call": ["manager"]}]}  # fmt: skip
+    assert (await manager.put(f"/policies/{policy}", body)).json()["days"] == [5, 6]
+
+    async def holds(at: str) -> bool:
+        seen = (await manager.get(f"/homes/{home}/escalation", kind="sos", at=at)).json()["policy"]
+        assert seen["id"] is None or (seen["days"], seen["from_time"], seen["to_time"]) == ([5, 6], "22:00", "06:00")
+        return seen["id"] == policy
+
+    # Friday is 27 November; Shanghai is 8 hours ahead.
+    assert [await holds(f"2026-11-{at}Z") for at in ("26T15:00:00", "27T13:59:59", "27T14:00:00", "28T21:59:59",
+                                                     "28T22:00:00", "29T15:00:00")] == [
+        False, False, True, True, False, False
+    ]  # fmt: skip
+    assert (await manager.put(f"/policies/{uuid4()}", {**body, "days": [5, 6]})).status_code == 409
+    everyday = await manager.put(f"/policies/{uuid4()}", {**body, "days": [1, 2, 3, 4, 5, 6, 7]})
+    assert (everyday.status_code, everyday.json()["days"]) == (200, None)
+
+
 @pytest.mark.parametrize(
     ("change", "pointer", "says"),
     [
@@ -56,6 +81,8 @@ async def test_a_ladder_is_set_previewed_used_and_removed(service: Service) -> N
         ({"kind": "ghost"}, "/kind", "no such kind"),
         ({"from_time": "22:00"}, "/to_time", "together"),
         ({"from_time": "22:00", "to_time": "22:00"}, "/to_time", "whole day"),
+        ({"days": []}, "/days", "at least 1"),
+        ({"days": [1, 8]}, "/days/1", "less than or equal to 7"),
         ({"from_time": "24:00", "to_time": "06:00"}, "/from_time", "pattern"),
         ({"steps": [{"delay_s": 0, "call": ["rota:1", "janitor"]}]}, "/steps/0/call/1", "nobody who can be called"),
         ({"steps": [{"delay_s": 0, "call": [f"person:{uuid4()}"]}]}, "/steps/0/call/0", "no such person"),

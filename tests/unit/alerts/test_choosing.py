@@ -118,6 +118,37 @@ def test_a_night_on_which_the_clock_changes_has_one_policy_at_every_moment() -> 
     assert minutes_of_small_hours(datetime(2026, 6, 1, 12, tzinfo=UTC)) == 60
 
 
+@pytest.mark.parametrize(
+    ("local", "name"),
+    [
+        ("2026-11-20T21:59", "any"), ("2026-11-20T22:00", "weekend nights"),  # a Friday
+        ("2026-11-21T05:59", "weekend nights"), ("2026-11-21T06:00", "weekend"), ("2026-11-21T23:00", "weekend nights"),
+        ("2026-11-22T12:00", "weekend"), ("2026-11-22T23:00", "weekend"), ("2026-11-23T00:00", "any"),
+    ],
+)  # fmt: skip
+def test_nights_and_weekends_belong_to_the_day_on_which_they_begin(local: str, name: str) -> None:
+    rules = (rule("any"), rule("weekend", days=frozenset({6, 7})),
+             rule("weekend nights", days=frozenset({5, 6}), from_time=time(22), to_time=time(6)))  # fmt: skip
+    at = datetime.fromisoformat(local).replace(tzinfo=SHANGHAI)
+    for order in (rules, rules[::-1]):
+        assert Rules(order, {STATION: SHANGHAI}).choose(SPOT, "sos", Priority.URGENT, at).policy.name == name
+    assert Rules(rules).choose(SPOT, "sos", Priority.URGENT, at).policy.name == "any", "no zone is known"
+
+
+def test_a_saturday_night_on_which_the_clock_changes_is_of_saturday_all_the_way() -> None:
+    """Berlin, 2026: 25 October is a Sunday with 25 hours, 29 March one with 23."""
+    rules = Rules((rule("any"), rule("saturday", days=frozenset({6}), from_time=time(20), to_time=time(4))),
+                  {STATION: BERLIN})  # fmt: skip
+
+    def hours(day: datetime) -> float:
+        moments = (day + timedelta(minutes=minute) for minute in range(48 * 60))
+        return sum(rules.choose(SPOT, "sos", Priority.URGENT, at).policy.name == "saturday" for at in moments) / 60
+
+    assert hours(datetime(2026, 10, 24, tzinfo=UTC)) == 9
+    assert hours(datetime(2026, 3, 28, tzinfo=UTC)) == 7
+    assert hours(datetime(2026, 6, 6, tzinfo=UTC)) == 8
+
+
 def test_without_a_zone_no_time_of_day_is_guessed() -> None:
     rules = Rules((rule("any"), rule("night", from_time=time(0), to_time=time(23, 59))))
     assert rules.choose(SPOT, "sos", Priority.URGENT, NOON).policy.name == "any"

@@ -143,7 +143,8 @@ def test_who_is_called_back_to_sleep_hears_the_end_at_any_hour() -> None:
     ("since", "until", "at", "wanted"),
     [("07:00", "22:00", "06:59", False), ("07:00", "22:00", "07:00", True), ("22:00", "07:00", "23:30", True),
      ("22:00", "07:00", "06:00", True), ("22:00", "07:00", "12:00", False), (None, "07:00", "06:00", True),
-     (None, None, "23:59", True)],
+     (None, None, "23:59", True), ("21:00", None, "23:59", True), ("07:00", "22:00", "22:00", False),
+     ("08:00", "08:00", "07:00", True)],
 )  # fmt: skip
 def test_times_of_the_day_may_lie_on_both_sides_of_midnight(
     since: str | None, until: str | None, at: str, *, wanted: bool

@@ -118,6 +118,13 @@ def test_a_home_has_its_own_ladder_or_that_of_its_part_of_the_area() -> None:
     ]  # fmt: skip
 
 
+def test_a_ladder_of_some_days_holds_on_those_days() -> None:
+    """It is Sunday, 18:00 in Shanghai."""
+    sundays = Rule(Policy("sundays", (Step(0, ("desk",)),)), UUID(int=1), station_id=STATION, days=frozenset({7}))
+    usual = Ladders(Place(STATION, "S", "350102001000", ZONE), [sundays], NOW, END).usual
+    assert [usual.at(hour(after))[0].name for after in (0, 5.9, 6, 23)] == ["sundays", "sundays", "default", "default"]
+
+
 def test_of_many_homes_the_first_by_time_are_named_and_all_are_counted() -> None:
     gaps = [HomeGap(UUID(int=one), f"{one}", "p", 1, ("family",), hour(24 - one), END, Reason.NOBODY)
             for one in range(1, 24)]  # fmt: skip
