@@ -8,6 +8,7 @@ from alerts.asking import Asking
 from alerts.attendance import Attendance
 from alerts.auditor import Auditor
 from alerts.channels import channels, links, set_up
+from alerts.drilling import DrillHandler
 from alerts.firing import AlarmHandler
 from alerts.homeward import Homeward
 from alerts.lag import LagWatch
@@ -44,6 +45,7 @@ async def run(settings: Settings) -> None:
     lag = LagWatch(database, through)
     handlers: dict[str, Handler] = {
         "alarm": AlarmHandler(through, lag.handled, movements),
+        "drill": DrillHandler(through),
         "inactivity": InactivityHandler(through),
         "offline": OfflineHandler(through),
         "outage": OutageHandler(through),

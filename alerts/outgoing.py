@@ -23,7 +23,7 @@ class Composer:
         call = row.alarm_id is not None and row.kind not in NOT_CALLS
         code = row.answer_code or row.payload.get("code")
         said = words(row.kind, alarm, language, code=code, more=more, by_code=call,
-                     result=row.payload.get("result"))  # fmt: skip
+                     result=row.payload.get("result"), figures=row.payload.get("figures"))  # fmt: skip
         return Outgoing(
             id=row.id, kind=row.kind, step=row.step, attempt=row.attempts, created_at=row.created_at,
             alarm_id=row.alarm_id, alarm=alarm, staff_id=row.staff_id, address=row.address or "", language=language,

@@ -76,6 +76,17 @@ def why_by_hand(kind: str, note: str | None) -> dict[str, Any]:
     return why(f"{kind}_by_hand", "Raised by the operator.", "由值班员人工发起。")
 
 
+def why_drill(kind: str, *, minutes: int) -> dict[str, Any]:
+    """Nobody has called: a manager has people called as if somebody had."""
+    return why(
+        "drill",
+        f"This is a drill ({minutes} min): nobody has called. Answer as you would, and do not go.",
+        f"这是演练（{minutes} 分钟）：无人呼叫。请照常响应，无需前往。",
+        of_kind=kind,
+        minutes=minutes,
+    )
+
+
 def why_inactivity(since: str, hours: float, limit_hours: float) -> dict[str, Any]:
     """No activity in the home for longer than its span; `since`: RFC 3339."""
     return why(

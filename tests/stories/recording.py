@@ -16,7 +16,7 @@ class Told:
     person: str
     kind: str
     step: int
-    alarm: UUID
+    alarm: UUID | None
     by: str
     code: str | None
     message: UUID
@@ -51,7 +51,6 @@ class Recording:
             raise NotTaken("HTTP 503")
         kind = outgoing.kind if outgoing.id not in self._seen else f"{outgoing.kind} again"
         self._seen.add(outgoing.id)
-        assert outgoing.alarm_id is not None
         who = self.names[outgoing.staff_id] if outgoing.staff_id else THE_LIST
         if who in self.unknown:
             raise Undeliverable("number does not exist")

@@ -20,6 +20,8 @@ from alerts import book, lifecycle
 from alerts.alarm import Outcome
 from alerts.attendance import sign_off
 from alerts.case import Actor
+from alerts.drill import order
+from alerts.drilling import DrillHandler
 from alerts.firing import AlarmHandler
 from alerts.moves import Arrival, Departure, Hooks, Move, MoveRequest, MoveResult, perform
 from alerts.outbox import Outbox
@@ -97,7 +99,8 @@ class Story:
 
     def _goes_through(self, channels: Sequence[Recording]) -> None:
         self.through = ("live", *(one.name for one in channels))
-        self._engine = Engine(self.database, {"alarm": AlarmHandler(self.through)}, process="story")
+        handlers = {"alarm": AlarmHandler(self.through), "drill": DrillHandler(self.through)}
+        self._engine = Engine(self.database, handlers, process="story")
         self._outbox = Outbox(self.database, channels)
 
     async def ends(self) -> None:
@@ -172,6 +175,38 @@ class Story:
         assert self.alarm is not None, "the press was held back"
         await self.settle()
         return self.alarm
+
+    async def drill(self, *, lasts_s: int = 600, starts_in_s: float = 0) -> UUID:
+        """The manager has a drill of this home."""
+        drill_id = new_id()
+        async with self.database.transaction() as conn:
+            at = await now(conn)
+            wanted = {
+                "area": AREA, "station": None, "kind": "sos", "homes": None, "most": 5, "lasts_s": lasts_s,
+                "note": None, "starts_at": at + timedelta(seconds=starts_in_s),
+            }  # fmt: skip
+            await order(conn, drill_id, self.people["manager"], at, wanted)
+        await self._settle()
+        self.alarm = await self._alarm_of(drill_id)
+        return drill_id
+
+    async def _alarm_of(self, drill_id: UUID) -> UUID | None:
+        async with self.database.transaction() as conn:
+            found = await conn.execute(text("SELECT alarm_id FROM drill_home WHERE drill_id = :id"), {"id": drill_id})
+            alarm: UUID | None = found.scalar_one_or_none()
+            return alarm
+
+    async def expect_drill(self, drill_id: UUID, **wanted: Any) -> None:
+        """The drill is like this: state, reason."""
+        async with self.database.transaction() as conn:
+            row = (await conn.execute(text("SELECT * FROM drill WHERE id = :id"), {"id": drill_id})).mappings().one()
+        assert {name: row[name] for name in wanted} == wanted
+
+    async def alarms(self) -> int:
+        """How many there have been."""
+        async with self.database.transaction() as conn:
+            count: int = (await conn.execute(text("SELECT count(*) FROM alarm"))).scalar_one()
+            return count
 
     async def cancel(self, kind: str = "sos") -> bool:
         """The wearer says that all is well; True when that closed the alarm."""

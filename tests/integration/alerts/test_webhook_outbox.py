@@ -169,8 +169,9 @@ async def test_messages_that_hang_hold_up_no_other_and_no_later_one(world: Stati
 
 
 @pytest.mark.usefixtures("running")
-async def test_ordinary_messages_that_fill_every_slot_leave_those_of_an_sos_alone(
-    world: StationWorld, receiver: Receiver
+@pytest.mark.parametrize(("drill", "slots", "comes"), [(False, 8, "sos"), (True, 4, "assist")])
+async def test_messages_that_fill_every_slot_leave_those_of_a_class_above_alone(
+    world: StationWorld, receiver: Receiver, drill: bool, slots: int, comes: str
 ) -> None:
     hang = asyncio.Event()
 
@@ -181,11 +182,11 @@ async def test_ordinary_messages_that_fill_every_slot_leave_those_of_an_sos_alon
 
     receiver.answer = answer
     for number in range(4):
-        await world.alarm("leak", key=f"home-{number}")
+        await world.alarm("leak", key=f"{'drill:' if drill else 'home-'}{number}", drill=drill)
     async with asyncio.timeout(10):
-        while len(receiver.deliveries) < 8:
+        while len(receiver.deliveries) < slots:
             await asyncio.sleep(0.02)
-    await world.alarm()
+    await world.alarm(comes)
     await until(world, delivered=4)
     hang.set()
     await until(world, delivered=20)

@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from api_service import Person, Service
+from drill_probes import DRILL_PROBES
 from homeside_probes import HOMESIDE_PROBES
 from robot_probes import ROBOT_PROBES
 from rota_probes import ROTA_PROBES
@@ -396,6 +397,7 @@ PROBES: dict[str, Probe] = {
     **ROTA_PROBES,
     **HOMESIDE_PROBES,
     **ROBOT_PROBES,
+    **DRILL_PROBES,
     "listPolicies": _sets_policies,
     "setPolicy": _sets_policies,
     "removePolicy": _sets_policies,
