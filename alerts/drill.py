@@ -101,7 +101,7 @@ drill_home = Table(
     comment="the homes of a drill that was started, each with its alarm",
 )
 
-# The engine's deadline of a drill is armed by a trigger of the table (migration 0034).
+# The engine's deadline of a drill is armed by a trigger of the table (migration 0036).
 _ORDER = text("""
     INSERT INTO drill (id, area_code, station_id, kind, homes, most, lasts_s, note, state, starts_at, ordered_by,
         ordered_at)

@@ -1,22 +1,19 @@
-"""Bodies and shapes of drills, and examples; see `api.body` and `api.shapes`."""
+"""Bodies and shapes of drills, and examples; see `api.body` and `api.shape`."""
 
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from alerts.alarm import Outcome, State
 from alerts.drill import LONGEST, MOST_HOMES, SHORTEST, USUAL, DrillState, Reason
+from api.alarm_shapes import Text
 from api.body import Instant, Note, Person
-from api.shapes import Text
+from api.shape import Shape
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class DrillOrder(_Shape):
+class DrillOrder(Shape):
     """A drill for the homes of a branch of the area tree, of one station in it, or for some of them."""
 
     area: Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["350102001000"])]
@@ -42,7 +39,7 @@ class DrillOrder(_Shape):
     )
 
 
-class DrillMethod(_Shape):
+class DrillMethod(Shape):
     """How far a person's calls came by one channel; `live` is the open page."""
 
     channel: str
@@ -52,7 +49,7 @@ class DrillMethod(_Shape):
     error: str | None
 
 
-class DrillPerson(_Shape):
+class DrillPerson(Shape):
     """Somebody who was called, or answered uncalled (`step` null)."""
 
     staff: UUID
@@ -66,7 +63,7 @@ class DrillPerson(_Shape):
     declined_at: datetime | None
 
 
-class DrillHome(_Shape):
+class DrillHome(Shape):
     """A home of a drill. Seconds count from the call. `left_out`: `in_need` (an alarm in earnest was open there) or
     `nobody_to_call` (its ladder names only its family)."""
 
@@ -85,7 +82,7 @@ class DrillHome(_Shape):
     people: list[DrillPerson]
 
 
-class DrillResult(_Shape):
+class DrillResult(Shape):
     """In figures. `people_reached`: of those who were called, to whom a delivery is known or who answered."""
 
     homes: int
@@ -98,7 +95,7 @@ class DrillResult(_Shape):
     people_reached: int
 
 
-class DrillInList(_Shape):
+class DrillInList(Shape):
     """A drill. `reason`: why it waits, was called off or gave way."""
 
     id: UUID
@@ -129,7 +126,7 @@ class Drill(DrillInList):
     homes: list[DrillHome]
 
 
-class DrillPage(_Shape):
+class DrillPage(Shape):
     """A page of drills, the newest first."""
 
     items: list[DrillInList]
