@@ -17,7 +17,7 @@ from alerts import family, journal, telling
 from alerts.alarm import Priority, State
 from alerts.case import Answer, Calling, Case
 from alerts.command import put_commands
-from alerts.policy import DEFAULT_POLICY, Policy, policy_from
+from alerts.policy import DEFAULT_POLICY, Policy, snapshot_from
 from alerts.response import ResponseState
 from alerts.suspicion import Suspicion
 from carebed.deadline import KEEP_MOVING
@@ -130,7 +130,7 @@ def _case(row: RowMapping) -> Case:
 def _ladder(alarm_id: UUID, snapshot: object) -> Policy:
     """The alarm's own ladder; one that cannot be read must leave neither its alarm nor those beside it unanswered."""
     try:
-        return policy_from(snapshot)
+        return snapshot_from(snapshot)
     except msgspec.ValidationError as error:
         log.error("policy_unreadable", alarm=str(alarm_id), error=str(error))
         return DEFAULT_POLICY

@@ -5,7 +5,7 @@ that is under way; people are looked up when a step comes.
 """
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from sqlalchemy import CheckConstraint, Column, SmallInteger, Table, Time, UniqueConstraint
@@ -153,5 +153,33 @@ def policy_json(ladder: Policy) -> str:
 
 
 def policy_from(value: object) -> Policy:
-    """Read a snapshot or a policy row; raises msgspec.ValidationError for anything that is no ladder."""
+    """Read a policy row; raises msgspec.ValidationError for anything that is no ladder."""
     return msgspec.convert(value, Policy)
+
+
+def snapshot_from(value: object) -> Policy:
+    """The same of what an alarm keeps, which a newer release may have written: what is not known here is passed over,
+    and what cannot be read has its default. Raises msgspec.ValidationError where no step can be read.
+
+    So an older process that is still running takes the steps that were set, and not the built-in ladder.
+    """
+    try:
+        return policy_from(value)
+    except msgspec.ValidationError:
+        if not isinstance(value, dict) or not isinstance(value.get("steps"), list):
+            raise
+        steps = tuple(step for one in value["steps"] for step in _readable(one, Step))
+        if not steps:
+            raise
+        types = {one.name: one.type for one in msgspec.structs.fields(Policy)}
+        known = {name: read for name in types.keys() & value.keys() - {"name", "steps"}
+                 for read in _readable(value[name], types[name])}  # fmt: skip
+        return Policy(name=str(value.get("name", "")), steps=steps, **known)
+
+
+def _readable(value: object, kind: Any) -> list[Any]:
+    """The value, or nothing."""
+    try:
+        return [msgspec.convert(value, kind)]
+    except msgspec.ValidationError:
+        return []
