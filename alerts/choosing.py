@@ -38,7 +38,7 @@ from alerts.policy import (
     policy_from,
 )
 from carebed.logs import get_logger
-from registry.area import scope_of
+from registry.area import scope_of, zone_of
 
 log = get_logger()
 
@@ -170,5 +170,5 @@ async def read_rules(conn: AsyncConnection, spots: Iterable[Spot]) -> Rules:
             log.error("policy_unreadable", policy=str(values["id"]), error=str(error))
     if not any(rule.timed for rule in rules):
         return Rules(rules)
-    zones = {row.id: ZoneInfo(row.time_zone) for row in await conn.execute(_ZONES, {"stations": stations})}
+    zones = {row.id: zone_of(row.time_zone) for row in await conn.execute(_ZONES, {"stations": stations})}
     return Rules(rules, zones)

@@ -23,6 +23,7 @@ from alerts.alarm import Outcome, Priority
 from alerts.case import ENGINE, Case, Event
 from alerts.local_span import LocalSpan
 from carebed.logs import get_logger
+from registry.area import zone_of
 
 log = get_logger()
 
@@ -87,7 +88,7 @@ async def tell(conn: AsyncConnection, now: datetime, changed: Iterable[Case]) ->
         return
     for alarm_id, (case, what) in found.items():
         relatives = [
-            Relative(row.staff_id, read_tells(row.tells), ZoneInfo(row.time_zone), row.last)
+            Relative(row.staff_id, read_tells(row.tells), zone_of(row.time_zone), row.last)
             for row in rows if row.alarm_id == alarm_id
         ]  # fmt: skip
         for kind, people in news(case, what, relatives, now).items():

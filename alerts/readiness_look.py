@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,6 +17,7 @@ from alerts.policy import Policy
 from alerts.readiness import Away, Gap, OnCall, Reach, Reason, judge, present
 from alerts.readiness_homes import HomeGaps, Station, bounded, shared_targets
 from alerts.readiness_ladders import Ladders, Place, SomeHome, ladders_of, some_homes
+from registry.area import zone_of
 
 #: So long the page that somebody has open is expected to stay so: until the next look, and a little longer.
 SIGNED_IN = timedelta(minutes=15)
@@ -87,7 +87,7 @@ async def look(
     """The verdict of every station for [`begin`, `end`). `channels`: those set up here that can reach a person.
     `age`: after which a delivery proves a method no more."""
     rows = await conn.execute(_STATIONS)
-    places = [Place(row.id, row.name, row.area_code, ZoneInfo(row.time_zone)) for row in rows]
+    places = [Place(row.id, row.name, row.area_code, zone_of(row.time_zone)) for row in rows]
     ladders, quarters = await ladders_of(conn, places, begin, end)
     homes = await some_homes(conn, ladders, quarters)
     on_call = await _on_call(conn, ladders, homes, begin, end)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from sqlalchemy import TextClause, text
@@ -22,6 +21,7 @@ from carebed.clock import now as clock_now
 from carebed.database import Database
 from carebed.ids import new_id
 from carebed.logs import get_logger
+from registry.area import zone_of
 
 log = get_logger()
 
@@ -182,7 +182,7 @@ async def rewrite(conn: AsyncConnection, now: datetime, pattern_ids: Iterable[UU
     away = [Away(who, begins, ends, Missing(why)) for who, begins, ends, why in await conn.execute(_AWAY, about)]
     shifts, gaps = await _standing(conn, _SHIFTS, about), await _standing(conn, _GAPS, about)
     for pattern, station, tier, zone in (await conn.execute(_PATTERNS, about)).all():
-        planned = plan(versions[pattern], overrides[pattern], away, ZoneInfo(zone), now, until)
+        planned = plan(versions[pattern], overrides[pattern], away, zone_of(zone), now, until)
         place = {"pattern": pattern, "station": station, "tier": tier}
         on_call: list[Planned] = [
             ((one.staff_id, str(one.origin), one.origin_id), one.starts_at, one.ends_at) for one in planned.shifts

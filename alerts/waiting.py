@@ -6,12 +6,12 @@ Nothing else waits: life-critical and urgent messages never come here.
 from collections.abc import Iterable
 from datetime import datetime, time, timedelta
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.local_span import LocalSpan
+from registry.area import zone_of
 
 #: The first of several waits so long for others.
 GATHERING = timedelta(minutes=1)
@@ -55,12 +55,5 @@ def after_quiet(at: datetime, quiet_from: time | None, quiet_until: time | None,
     """`at` itself, or the end of the quiet hours that it lies in."""
     if quiet_from is None or quiet_until is None or quiet_from == quiet_until:
         return at
-    local, quiet = at.astimezone(_zone(zone)), LocalSpan(quiet_from, quiet_until)
+    local, quiet = at.astimezone(zone_of(zone)), LocalSpan(quiet_from, quiet_until)
     return quiet.end(local).astimezone(at.tzinfo) if quiet.holds(local) else at
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return ZoneInfo("Asia/Shanghai")

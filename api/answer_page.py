@@ -6,10 +6,10 @@ from datetime import datetime
 from html import escape
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from alerts.moves import Move
 from alerts.words import alarm_number, drill_words, kind_words
+from registry.area import zone_of
 
 _STYLE = (
     "body{font:18px/1.5 sans-serif;margin:0 auto;max-width:30em;padding:1em}h1{font-size:1.4em;margin:.2em 0}"
@@ -129,11 +129,7 @@ def _mine(alarm: dict[str, Any], staff: UUID) -> str | None:
 
 
 def _local(at: str, zone: str) -> str:
-    try:
-        local = datetime.fromisoformat(at).astimezone(ZoneInfo(zone))
-    except (ZoneInfoNotFoundError, ValueError):
-        return at
-    return f"{local:%m-%d %H:%M:%S}"
+    return f"{datetime.fromisoformat(at).astimezone(zone_of(zone)):%m-%d %H:%M:%S}"
 
 
 def _page(content: str, language: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter
 from sqlalchemy import text
@@ -28,6 +27,7 @@ from api.rota_body import NewLayer, NewPattern, PatternLayers, Preview
 from api.scope import MANAGERS, STAFF, Call, Caller
 from carebed.clock import now as clock_now
 from carebed.ids import new_id
+from registry.area import zone_of
 
 router = APIRouter(tags=["rotas"])
 
@@ -246,7 +246,7 @@ async def preview(call: Caller, station_id: UUID, body: Preview, _key: Key = Non
     layers = await _layers(call, body.layers)
     now = await clock_now(call.conn)
     end = now + timedelta(days=body.days)
-    shifts = pattern_shifts(layers, ZoneInfo(zone), now, end)
+    shifts = pattern_shifts(layers, zone_of(zone), now, end)
     content = {
         "time_zone": zone,
         "shifts": [

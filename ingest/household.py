@@ -6,24 +6,20 @@ Loaded anew for every batch of homes, in a few statements: what the registry say
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, LiteralString
 from uuid import UUID
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.database import psycopg_of, text_array
-from carebed.logs import get_logger
 from carebed.turns import in_turns
 from gateway.topics import shard_of
 from ingest.detect.core import Absence, Device, Home
 from ingest.detect.rhythm import DAYS_KEPT
 from ingest.detect.silence import Link, Pipeline, that_would_tell
 from ingest.parameters import Where
-
-log = get_logger()
+from registry.area import zone_of
 
 #: Absences that ended longer ago are no detector's business any more, nor of a rhythm that is learned from its start.
 _ABSENCES_KEPT = timedelta(days=DAYS_KEPT + 2)
@@ -92,7 +88,7 @@ async def read_outlines(conn: AsyncConnection, homes: Iterable[UUID]) -> dict[UU
         learned.setdefault(home_id, {})[detector] = found
     return {
         home_id: Outline(
-            Home(home_id, _zone(zone), {}, tuple(residents), (), learned.get(home_id, {})),
+            Home(home_id, zone_of(zone), {}, tuple(residents), (), learned.get(home_id, {})),
             Where(home_id, station_id, area_code),
         )
         async for home_id, station_id, area_code, zone, residents in in_turns(await _rows(conn, _HOMES, wanted))
@@ -155,12 +151,3 @@ def _pipeline(watermarks: Mapping[str, tuple[Any, ...]], gateways: Iterable[str]
         return Pipeline(None, None)
     known = [one for one in groups if one is not None]
     return Pipeline(min(one[1] for one in known), max(one[2] for one in known))
-
-
-@lru_cache
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        log.error("time_zone_unknown", time_zone=name)
-        return ZoneInfo("UTC")

@@ -7,7 +7,6 @@ A silent gateway stands for all devices behind it: one alarm, not ten. What is h
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -20,6 +19,7 @@ from carebed.deadline import Deadline, end, rearm
 from ingest.detect.silence import Link, Pipeline, Verdict, judge_never_heard, judge_offline, may_be_silent
 from ingest.detect.silence_words import why_heard_again, why_never_heard, why_silent
 from ingest.silence import after, pause_of
+from registry.area import zone_of
 from registry.home import FIRST_SIGN_S, REPORTING_S
 
 #: After a shift of the clock the devices of a demo need a moment to beat by it; in production it is never shifted.
@@ -117,7 +117,7 @@ class OfflineHandler:
         for key, device in back.items():
             case = raised.open_cases.get(key)
             if case is not None and case.open:
-                zone = ZoneInfo(device.time_zone)
+                zone = zone_of(device.time_zone)
                 lifecycle.clear(case, now, device.seen_at, why_heard_again(device.subject, zone, device.seen_at))
         await book.finish(conn, now, raised.cases.values(), self._channels)
 
@@ -192,7 +192,7 @@ async def _read_power(conn: AsyncConnection, silent: Iterable[Row[Any]]) -> dict
 def _raise(row: Deadline, device: Row[Any], now: datetime, without_power_at: datetime | None) -> Raise:
     place = Place(device.station_id, device.area_code, device.home_id, device.resident_id)
     is_home = device.subject == device.gateway_id and device.home_id is not None
-    zone, paired_at = ZoneInfo(device.time_zone), _paired_at(row, device)
+    zone, paired_at = zone_of(device.time_zone), _paired_at(row, device)
     never_heard = _never_heard(device, paired_at)
     if never_heard:
         happened_at = paired_at

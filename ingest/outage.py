@@ -26,7 +26,7 @@ from carebed.logs import get_logger
 from ingest.detect.outage import DETECTOR, Group, OutageParameters, Sign, group
 from ingest.detect.outage_words import why_outage, why_over
 from ingest.parameters import Where, read_parameters
-from registry.area import LEVEL_DIGITS, scope_of
+from registry.area import LEVEL_DIGITS, scope_of, zone_of
 
 log = get_logger()
 
@@ -175,7 +175,7 @@ async def _desk(conn: AsyncConnection, station_id: UUID) -> _Desk:
     where = Where(_NO_HOME, station_id, row.area_code)
     parameters = (await read_parameters(conn, [DETECTOR], [where])).of(where)[DETECTOR.name]
     assert isinstance(parameters, OutageParameters)  # nothing else goes by that name
-    return _Desk(station_id, row.area_code, ZoneInfo(row.time_zone), parameters)
+    return _Desk(station_id, row.area_code, zone_of(row.time_zone), parameters)
 
 
 async def _incident_for(

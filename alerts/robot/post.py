@@ -7,12 +7,12 @@ name, and nothing about anybody's health or door. Each post ends by saying that 
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from alerts.robot.group import WHAT, Shows
 from alerts.words import alarm_number, first_name, kind_words, mark_words, words
+from registry.area import zone_of
 
 #: What has happened, after the alarm's kind: in Chinese and in English.
 _HAPPENED: dict[str, tuple[str, str]] = {
@@ -83,7 +83,7 @@ def summary(lines: Sequence[Line], language: str, fits: Callable[[str], bool]) -
 def test(name: str, language: str, now: datetime, zone: str) -> str:
     """The post that a manager asked for to see that it works."""
     at = _index(language)
-    times = now.astimezone(ZoneInfo(zone)).strftime("%H:%M:%S")
+    times = now.astimezone(zone_of(zone)).strftime("%H:%M:%S")
     return _TEST[at].format(name=name) + "\n" + _FOOT[at].format(times=times)
 
 
@@ -142,7 +142,7 @@ def _between(first: str, second: str, at: int) -> str:
 
 def _foot(lines: Sequence[Line], at: int) -> str:
     """When it happened, as the clock on the wall there shows it."""
-    times = [line.at.astimezone(ZoneInfo(line.zone)).strftime("%H:%M:%S") for line in (lines[0], lines[-1])]
+    times = [line.at.astimezone(zone_of(line.zone)).strftime("%H:%M:%S") for line in (lines[0], lines[-1])]
     return _FOOT[at].format(times=" – ".join(dict.fromkeys(times)))
 
 

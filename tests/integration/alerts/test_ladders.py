@@ -6,7 +6,7 @@ from uuid import UUID
 from station_world import AREA, StationWorld
 
 from alerts.moves import Move
-from alerts.policy import Policy, Step
+from alerts.policy import Policy, Step, policy_json
 from carebed.ids import new_id
 
 
@@ -19,6 +19,24 @@ async def test_where_nobody_is_on_call_the_next_step_comes_at_once_and_the_log_s
     assert await world.answer(alarm, "wu") == "called"
     assert "desk" in await world.told(alarm)
     assert await world.log(alarm) == ["raised", "no_one_on_call", "paged", "paged"]
+
+
+async def test_a_mistyped_time_zone_stops_no_call(world: StationWorld) -> None:
+    """Whoever needs local time, for a policy's hours or a relative's, does without rather than fail the alarm."""
+    await world.do("UPDATE area SET time_zone = 'Asia/Shangai'")
+    await world.do(
+        """INSERT INTO policy (id, station_id, from_time, to_time, ladder)
+           VALUES (gen_random_uuid(), :station, '00:00', '12:00', CAST(:ladder AS jsonb)),
+                  (gen_random_uuid(), :station, '12:00', '00:00', CAST(:ladder AS jsonb))""",
+        station=world.station, ladder=policy_json(Policy("by day", (Step(0, ("rota:2",)),))),
+    )  # fmt: skip
+    await world.do(
+        "INSERT INTO care_circle (id, home_id, staff_id, relation) VALUES (gen_random_uuid(), :home, :staff, 'family')",
+        home=world.home, staff=world.people["passer-by"],
+    )  # fmt: skip
+    alarm = await world.alarm()
+    assert await world.answer(alarm, "wu") == "called"
+    assert await world.told(alarm, "family_raised") == ["passer-by"]
 
 
 async def test_a_ladder_without_a_soul_is_exhausted_and_goes_round_and_is_never_silent(world: StationWorld) -> None:
