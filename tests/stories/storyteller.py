@@ -186,7 +186,7 @@ class Story:
                 "note": None, "starts_at": at + timedelta(seconds=starts_in_s),
             }  # fmt: skip
             await order(conn, drill_id, self.people["manager"], at, wanted)
-        await self._settle()
+        await self.settle()
         self.alarm = await self._alarm_of(drill_id)
         return drill_id
 
