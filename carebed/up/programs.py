@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from carebed.embedded.child import Child
@@ -44,6 +44,8 @@ class Surroundings:
     ready_file: Path
     logs: Path
     web_push_key_file: Path | None = None
+    #: What is not set otherwise of the links in messages: settings by variable, for who makes links and who answers.
+    links: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, program: Program) -> dict[str, str]:
         """The environment of `program`: ours, without settings that `carebed up` decides, plus its own."""
@@ -60,6 +62,8 @@ class Surroundings:
             # The API answers for its health at its own root.
             "CAREBED_HEALTH_PORT": "0" if program.name == "api" else str(program.health_port),
         }
+        if program.process in ("alerts", "api"):
+            decided |= self.links
         if program.name == "sim":
             decided["CAREBED_READY_FILE"] = str(self.ready_file)
         if self.web_push_key_file is not None and "CAREBED_WEB_PUSH_KEY_FILE" not in os.environ:

@@ -21,6 +21,7 @@ from carebed.up.console import say, step
 from carebed.up.demo import Demo, seed
 from carebed.up.greeting import greet
 from carebed.up.keeper import Keeper
+from carebed.up.links import link_settings
 from carebed.up.options import BrokerKind, UpOptions
 from carebed.up.programs import Program, Surroundings, names, process_of, programs, simulator
 from carebed.up.readiness import all_ready
@@ -106,6 +107,7 @@ class House:
             own_ready_file,
             data.logs,
             web_push_key_file,
+            link_settings(self._settings, data, options.http_port),
         )
         health_ports = {name: ports.free_port() for name in ours} | {"api": options.http_port}
         started = programs(health_ports)

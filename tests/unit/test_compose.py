@@ -15,7 +15,7 @@ from ruamel.yaml import YAML
 
 from carebed.cli import app
 from carebed.embedded.postgres import _ROLES
-from carebed.settings import load_settings
+from carebed.settings import Settings, load_settings
 from gateway.lanes import Lane
 
 ROOT = Path(__file__).parents[2]
@@ -32,6 +32,16 @@ NEEDS = {
     "scheduler": {"owner_database_url"},
     "migrate": {"owner_database_url"},
     "doorkeeper": {"database_url", "mqtt_users_file"},
+}
+
+
+#: Settings that no container has, and why.
+NOT_IN_COMPOSE = {
+    "mqtt_tls": "the broker is in the same network",
+    "web_dir": "where the image has it",
+    "ready_file": "of `carebed up`",
+    "probe_gateway_password": "the probe runs elsewhere",
+    "probe_password": "the probe runs elsewhere",
 }
 
 
@@ -71,6 +81,33 @@ def test_its_settings_are_settings_and_are_enough(name: str, monkeypatch: pytest
     settings.needed(*NEEDS[name])
     known = {f"CAREBED_{field.upper()}" for field in type(settings).model_fields}
     assert OURS[name]["environment"].keys() <= known
+
+
+def test_every_setting_is_in_the_compose_file_and_in_the_handbook() -> None:
+    fields = Settings.model_fields.keys()
+    assert fields >= NOT_IN_COMPOSE.keys()
+    wanted = {f"CAREBED_{field.upper()}" for field in fields - NOT_IN_COMPOSE.keys()}
+    given = {key for service in OURS.values() for key in service["environment"]}
+    assert given == wanted
+    handbook = (ROOT / "docs/operations.md").read_text()
+    documented = set(re.findall(r"^\| `(CAREBED_\w+)` \|", handbook, re.MULTILINE))
+    assert documented == {f"CAREBED_{field.upper()}" for field in fields}
+
+
+#: What all must know who write messages to people: a channel that one of them does not know gets nothing from him.
+TO_ALL_WHO_TELL = ("webhook_url", "webhook_secret", "aliyun_file", "channels_file", "web_push_key_file",
+                   "last_resort_file")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["ingest-alarm", "ingest-reading", "alerts", "api", "scheduler"])
+def test_whoever_writes_messages_knows_all_channels_and_reads_their_files(name: str) -> None:
+    assert {f"CAREBED_{field.upper()}" for field in TO_ALL_WHO_TELL} <= OURS[name]["environment"].keys()
+    assert "./deploy/compose/providers:/carebed/providers:ro" in OURS[name]["volumes"]
+
+
+def test_links_are_signed_and_answered_with_the_same_settings() -> None:
+    for name in ("alerts", "api"):
+        assert {"CAREBED_PUBLIC_URL", "CAREBED_LINK_SECRET"} <= OURS[name]["environment"].keys()
 
 
 def _filled_in(value: str) -> str:
