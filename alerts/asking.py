@@ -10,15 +10,13 @@ from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any
 
 from prometheus_client import Counter
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.channel import SEND_S, NotTaken, Undeliverable
 from alerts.delivery import report
 from alerts.provider import Asked, Asker, reference
 from alerts.telling import NOT_CALLS
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 
 log = get_logger()
@@ -76,7 +74,7 @@ class Asking:
             try:
                 if await self.cycle() == _SLOTS:
                     continue
-            except (SQLAlchemyError, LostConnection, OSError) as error:
+            except OUTAGE as error:
                 log.warning("asking_failed", error=type(error).__name__)
             await asyncio.sleep(_TICK_S)
 

@@ -15,6 +15,7 @@ from alerts.lag import LagWatch
 from alerts.outbox import Outbox
 from alerts.outgoing import Composer
 from alerts.robot.poster import Poster
+from alerts.unreached import Unreached
 from carebed.database import Database
 from carebed.engine import Engine, Handler
 from carebed.health import serve_health, shown
@@ -66,6 +67,7 @@ async def run(settings: Settings) -> None:
     tasks |= Outbox(database, ways, Composer(pages.to if pages else None)).tasks()
     asked = Database(settings.secret("database_url"), application="carebed-asking", pool_size=1)
     tasks |= Asking(asked, ways, through).tasks()
+    tasks |= Unreached(database, through).tasks()
     tasks |= Homeward(database, settings, through).tasks()
     audited = Database(settings.secret("database_url"), application="carebed-audit", pool_size=1)
     grouped = Database(settings.secret("database_url"), application="carebed-robots", pool_size=1)

@@ -72,6 +72,10 @@ notification = Table(
         "ix_notification_provider", "channel", "provider_id", postgresql_where=text("provider_id IS NOT NULL")
     ),
     Index(
+        "ix_notification_failing", "created_at",
+        postgresql_where=text("contact_method_id IS NOT NULL AND error IS NOT NULL"),
+    ),
+    Index(
         "ix_notification_unreported", "handed_over_at",
         postgresql_where=text("state = 'handed_over' AND provider_id IS NOT NULL AND channel IN ('sms', 'voice')"),
     ),

@@ -30,7 +30,8 @@ EVENTS: dict[Shows, tuple[str, ...]] = {
     Shows.RAISED: ("raised", "confirmed", "reopened"),
     Shows.ANSWERED: ("acknowledged", "accepted", "en_route", "arrived"),
     Shows.UNANSWERED: (
-        "last_resort", "acknowledgement_expired", "acceptance_expired", "arrival_overdue", "handed_back", "returned",
+        "last_resort", "not_reached", "acknowledgement_expired", "acceptance_expired", "arrival_overdue",
+        "handed_back", "returned",
     ),
     Shows.OVER: ("resolved", "cancelled", "cleared"),
 }  # fmt: skip

@@ -24,6 +24,7 @@ _HAPPENED: dict[str, tuple[str, str]] = {
     "en_route": ("{who}在途中", "{who} is on the way"),
     "arrived": ("{who}已到达", "{who} has arrived"),
     "last_resort": ("无人响应", "nobody answers"),
+    "not_reached": ("{who}联系不上", "{who} cannot be reached"),
     "acknowledgement_expired": ("受理后无人前往", "taken charge of, and nobody goes"),
     "acceptance_expired": ("{who}响应后未出发", "{who} accepted and has not set out"),
     "arrival_overdue": ("{who}未按时到达", "{who} has not arrived in time"),

@@ -14,16 +14,14 @@ from uuid import UUID
 
 import httpx
 from prometheus_client import Counter
-from psycopg import OperationalError as LostConnection
 from sqlalchemy import Row
-from sqlalchemy.exc import SQLAlchemyError
 
 from alerts.event import CHANNEL
 from alerts.robot import Refusal, Refused, Robot, robot_url, store
 from alerts.robot.pace import Turn
 from alerts.robot.post import Line, single, summary, test
 from alerts.robot.robots import ROBOTS
-from carebed.database import Database
+from carebed.database import OUTAGE, Database
 from carebed.election import Election
 from carebed.logs import get_logger
 
@@ -85,7 +83,7 @@ class Poster:
                 self._wake.clear()
                 try:
                     await self.look()
-                except (SQLAlchemyError, LostConnection, OSError) as error:
+                except OUTAGE as error:
                     log.warning("robot_look_failed", error=type(error).__name__)
                 await asyncio.sleep(_REST_S)
                 try:

@@ -237,6 +237,7 @@ export const en = {
       repeated: "signalled again",
       paged: "next step of the ladder",
       no_one_on_call: "nobody on call",
+      not_reached: "cannot be reached: every method failed",
       acknowledged: "acknowledged",
       acknowledgement_expired: "acknowledgement expired",
       returned: "returned to the station",
