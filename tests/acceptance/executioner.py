@@ -19,18 +19,25 @@ class Executioner:
     counted: int = 0
     armed: bool = False
     killed: bool = False
+    after: bool = False
+    """Not before the n-th packet is passed on, but when the service has answered it and nobody has read that."""
+    doomed: bool = False
     sent: list[str] = field(default_factory=list)
     last: int = 0
     """The first byte of the packet before: PUBACKs in a row are one."""
 
     def wait_for(self, mark: str, at: int) -> None:
         self.mark, self.at, self.counted, self.armed, self.killed = mark.encode(), at, 0, False, False
+        self.doomed = False
 
     def rest(self) -> None:
         """The next process may live."""
-        self.mark, self.armed, self.killed = b"never", False, False
+        self.mark, self.armed, self.killed, self.doomed = b"never", False, False, False
 
     def heard(self, data: bytes) -> None:
+        if self.doomed and not self.killed:
+            self.killed = True
+            self.kill()
         self.armed = self.armed or self.mark in data
 
     def statement(self, kind: int, _packet: bytes) -> bool:
@@ -52,6 +59,9 @@ class Executioner:
         if self.counted != self.at:
             return False
         self.sent.append(what)
+        if self.after:
+            self.doomed = True
+            return False
         self.killed = True
         self.kill()
         return True

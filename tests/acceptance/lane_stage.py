@@ -37,6 +37,7 @@ class LaneStage:
         self.data = data
         self.postgres, self.broker = postgres, broker
         self.gateways: list[dict[str, Any]] = []
+        self.users: list[dict[str, Any]] = []
         self.pids: dict[str, int] = {}
         self.health: dict[str, str] = {}
         self._forks = subprocess.Popen(
@@ -196,6 +197,7 @@ async def lane_stage(directory: Path, homes: int) -> AsyncIterator[LaneStage]:
         await asyncio.to_thread(upgrade, postgres.urls().owner)
         demo = await asyncio.to_thread(seed_demo, postgres.urls().owner, homes, data.secrets)
         stage.gateways = [dict(gateway) for gateway in demo.gateways]
+        stage.users = [dict(user) for user in demo.users]
         broker.set_gateways(await read_gateways(postgres.urls().reader))
         await broker.start()
         yield stage
