@@ -67,10 +67,12 @@ evaluate: $(PYTHON_READY)  ## how well the detectors do, also in build/evaluate.
 chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, every message accounted for (CHAOS=options)
 	$(BIN)/python -m tests.chaos $(CHAOS)
 
-stories: programs $(PYTHON_READY)  ## failures that take minutes: dead lines, ten minutes without a database, every statement
+NIGHTS ?= 1000
+stories: programs $(PYTHON_READY)  ## failures that take minutes: dead lines, no database, every statement, random nights (NIGHTS=)
 	$(BIN)/pytest tests/acceptance -m long
 	CAREBED_TEST_EVERY_STATEMENT=1 $(BIN)/pytest tests/acceptance/test_killed_at_every_statement.py \
-		tests/acceptance/test_killed_while_telling.py
+		tests/acceptance/test_killed_while_telling.py tests/acceptance/test_killed_while_answering.py
+	$(BIN)/python -m tests.nights --count $(NIGHTS)
 
 timescale: programs $(PYTHON_READY)  ## integration and migration tests on PostgreSQL 17 with TimescaleDB (needs root)
 	@scripts/timescale setup

@@ -9,7 +9,7 @@ of life-critical messages for the sake of others, nor those of what is meant in 
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -213,7 +213,15 @@ def _bundled(rows: Iterable[Row[Any]], alarms: dict[str, dict[str, Any]]) -> lis
     together: dict[Any, list[Row[Any]]] = {}
     for row in rows:
         together.setdefault(row.contact_method_id if row.may_wait else row.id, []).append(row)
-    return [Leased(first, alarms.get(str(first.alarm_id)), tuple(more)) for first, *more in together.values()]
+    return [_message(bundle, alarms) for bundle in together.values()]
+
+
+def _message(bundle: Sequence[Row[Any]], alarms: Mapping[str, dict[str, Any]]) -> Leased:
+    """About the alarm that has waited longest, the newest that there is to say: not that a signal came again of what
+    has been closed since."""
+    newest = [row for row in bundle if row.alarm_id == bundle[0].alarm_id][-1]
+    others = tuple(row for row in bundle if row is not newest)
+    return Leased(newest, alarms.get(str(newest.alarm_id)), others)
 
 
 async def _send(channel: Channel, outgoing: Outgoing) -> Handover | Exception:

@@ -1,0 +1,47 @@
+"""A share of `python -m tests.nights` (make stories): the same nights every time, and another one. And that they see
+what is broken."""
+
+import secrets
+from collections.abc import Callable
+
+import pytest
+
+from alerts import ladder, telling
+from carebed.embedded.postgres import DatabaseUrls
+from tests.nights.playing import Nights, story
+from tests.nights.program import draw
+
+_ACTS = 12
+
+
+async def test_whatever_happens_in_a_night_escalation_keeps_its_word(urls: DatabaseUrls) -> None:
+    nights = Nights(urls)
+    for seed in ("one", "two", "three", secrets.token_hex(4)):
+        night = draw(seed, _ACTS)
+        played = await nights.play(night)
+        assert not played.broken, f"night {seed!r}:\n{story(night, played)}"
+
+
+async def _nobody(*_: object) -> list[object]:
+    return []
+
+
+def _nothing(*_: object) -> None:
+    """Instead of taking back what was not kept."""
+
+
+@pytest.mark.parametrize(
+    ("where", "what", "instead", "seen"),
+    [
+        (telling, "_untold", _nobody, "is not told that it is over"),
+        (ladder, "expire", _nothing, "something is due again and again"),
+    ],
+    ids=["nobody is told of the end", "no promise ever expires"],
+)
+async def test_a_night_sees_what_is_broken(
+    urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, where: object, what: str, instead: Callable[..., object],
+    seen: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(where, what, instead)
+    played = await Nights(urls).play(draw("mut-0", 18))
+    assert any(seen in one for one in played.broken), played.broken
