@@ -100,6 +100,7 @@ KINDS: dict[str, Kind] = {
     "not_worn": _WORK_ORDER,
     "vital_trend": _WORK_ORDER,
     "alarm_load": _WORK_ORDER,
+    "test_calls": _WORK_ORDER,
 }
 
 #: Merge keys of drills begin like this, and no others: so no signal of a home ever joins a drill, nor a drill a signal.

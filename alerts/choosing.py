@@ -33,6 +33,7 @@ from alerts.policy import (
     INCIDENT_POLICY,
     PLATFORM_POLICY,
     READINESS_POLICY,
+    TEST_CALLS_POLICY,
     WORK_ORDER_POLICY,
     Policy,
     policy_from,
@@ -132,6 +133,8 @@ def _default(kind: str, priority: Priority) -> Policy:
         return INCIDENT_POLICY
     if kind == "readiness":
         return READINESS_POLICY
+    if kind == "test_calls":
+        return TEST_CALLS_POLICY
     return WORK_ORDER_POLICY if priority is Priority.WORK_ORDER else DEFAULT_POLICY
 
 

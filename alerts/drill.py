@@ -119,7 +119,7 @@ HOMES = text("""
                 SELECT max(drill.started_at) FROM drill_home JOIN drill ON drill.id = drill_home.drill_id
                 WHERE drill_home.home_id = home.id) NULLS FIRST, home.id) AS turn
         FROM home
-        WHERE (CAST(:station AS uuid) IS NULL OR home.station_id = CAST(:station AS uuid))
+        WHERE NOT home.probe AND (CAST(:station AS uuid) IS NULL OR home.station_id = CAST(:station AS uuid))
             AND home.area_code ^@ area_prefix(:area)
             AND (CAST(:homes AS uuid[]) IS NULL OR home.id = ANY (CAST(:homes AS uuid[])))
     ) AS home ORDER BY in_need, turn, id LIMIT :most

@@ -32,7 +32,8 @@ _COUNTS = """
 # What was raised in that time in that branch; a person who was called elsewhere counts only his own branch.
 _RAISED = """
     SELECT kind, coalesce(why ->> 'detector', kind) AS detector, home_id, area_code, outcome, state, closed_at,
-        drill OR outcome IS NOT DISTINCT FROM 'test' AS test
+        drill OR outcome IS NOT DISTINCT FROM 'test'
+            OR EXISTS (SELECT FROM home WHERE home.id = alarm.home_id AND probe) AS test
     FROM alarm WHERE area_code ^@ :branch AND in_scope(area_code) AND raised_at >= :since AND raised_at < :until
 """
 

@@ -113,6 +113,18 @@ READINESS_POLICY = Policy(
     last_resort_s=28_800,
 )
 
+#: Homes whose test call is overdue: the manager hears of them once a day.
+TEST_CALLS_POLICY = Policy(
+    name="test calls",
+    steps=(Step(delay_s=0, call=("manager",)), Step(delay_s=14_400, call=("manager", "desk"))),
+    loop_s=72_000,
+    acknowledged_s=86_400,
+    accepted_s=86_400,
+    en_route_s=86_400,
+    on_scene_s=86_400,
+    last_resort_s=None,
+)
+
 policy = Table(
     "policy",
     metadata,

@@ -70,6 +70,8 @@ _ALARM = f"""
     clock AS MATERIALIZED (SELECT {utc("carebed_now()")} AS now),
     desk AS MATERIALIZED (
         SELECT id, name_of_station(id) AS name FROM (SELECT DISTINCT station_id AS id FROM page) AS needed),
+    expected AS MATERIALIZED (
+        SELECT * FROM expected_test_call WHERE home_id = ANY(ARRAY(SELECT home_id FROM page))),
     answer AS MATERIALIZED (SELECT r.* FROM response r WHERE r.alarm_id = ANY(ARRAY(SELECT id FROM page))),
     person AS MATERIALIZED (
         SELECT id, name_of_staff(id) AS name
@@ -89,6 +91,8 @@ _ALARM = f"""
                 'type', CASE WHEN a.owner_staff_id IS NULL THEN 'station' ELSE 'staff' END,
                 'id', coalesce(a.owner_staff_id, a.station_id), 'name', coalesce(holder.name, desk.name)),
             'raised_at', {utc("a.raised_at")}, 'happened_at', {utc("a.happened_at")}, 'late', a.late, 'drill', a.drill,
+            'test_expected', a.closed_at IS NULL AND NOT a.drill AND EXISTS (
+                SELECT FROM expected e WHERE e.home_id = a.home_id AND a.raised_at BETWEEN e.since AND e.until),
             'home', a.home_id, 'resident', a.resident_id,
             'place', json_build_object(
                 'name', coalesce(home.name, desk.name), 'address', home.address,

@@ -87,6 +87,23 @@ def why_drill(kind: str, *, minutes: int) -> dict[str, Any]:
     )
 
 
+def why_test_calls(count: int, *, days: int, homes: Sequence[str]) -> dict[str, Any]:
+    """Homes of a station from which no test call has come for too long; `homes`: ids of the first of them."""
+    return why(
+        "test_calls",
+        f"{count} homes have made no test call for more than {days} days: ask them to press once.",
+        f"{count} 户超过 {days} 天未做测试呼叫：请联系其按一次按钮。",
+        count=count,
+        days=days,
+        homes=list(homes),
+    )
+
+
+def why_test_calls_made() -> dict[str, Any]:
+    """None is overdue any more."""
+    return why("test_calls_made", "No test call is overdue any more.", "已无逾期的测试呼叫。")
+
+
 def why_inactivity(since: str, hours: float, limit_hours: float) -> dict[str, Any]:
     """No activity in the home for longer than its span; `since`: RFC 3339."""
     return why(

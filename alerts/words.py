@@ -38,6 +38,7 @@ _KINDS: dict[str, tuple[str, str]] = {
     "not_worn": ("手环未佩戴", "Wristband not worn"),
     "vital_trend": ("体征趋势", "Trend to look at"),
     "alarm_load": ("报警过多", "Too many alarms"),
+    "test_calls": ("月度测试呼叫逾期", "Test calls overdue"),
 }  # fmt: skip
 _ANY_KIND = ("报警", "Alarm")
 

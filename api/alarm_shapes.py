@@ -106,6 +106,9 @@ class Alarm(Shape):
     raised_at: datetime
     happened_at: datetime
     late: bool = Field(description="it was old when it arrived")
+    test_expected: bool = Field(
+        description="the desk expects a test call from this home just now: ask whether all is well, it may be none"
+    )
     drill: bool = Field(description="called as a drill: nobody is to go, and no home hears of it")
     home: UUID | None
     resident: UUID | None

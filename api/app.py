@@ -20,6 +20,7 @@ from api import (
     escalation,
     family,
     history,
+    home_tests,
     homes,
     incidents,
     kpis,
@@ -66,7 +67,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
-        family, access, incidents, drills, readiness, push, wecom_callback, robot_groups,
+        family, access, incidents, drills, home_tests, readiness, push, wecom_callback, robot_groups,
     ):  # fmt: skip
         api.include_router(concept.router)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):

@@ -13,6 +13,7 @@ ALARM: dict[str, Any] = {
     "happened_at": "2026-11-22T04:00:00.123Z",
     "late": False,
     "drill": False,
+    "test_expected": False,
     "home": "0192f0c0-1d2e-7f3a-8b4c-5d6e7f8a9b0c",
     "resident": "0192f0c0-1d2e-7f3a-8b4c-6e7f8a9b0c1d",
     "place": {

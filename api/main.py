@@ -46,6 +46,7 @@ async def run(settings: Settings) -> None:
         push(settings),
         wecom(settings),
         frozenset(settings.robot_hosts.split()),
+        settings.test_call_days,
     )
     app = create_app(parts, settings.web_dir)
     app.openapi()  # now, while nobody waits for it

@@ -67,6 +67,8 @@ class Parts:
     """Of WeCom's callback; None: there is none."""
     robot_hosts: frozenset[str] = frozenset()
     """Where robots of group chats may be."""
+    test_call_days: int = 31
+    """How often each home is to make a test call; 0: none is."""
 
 
 def parts_of(request: Request) -> Parts:

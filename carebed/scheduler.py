@@ -9,6 +9,7 @@ from functools import partial
 
 from sqlalchemy import text
 
+from alerts.home_tests import watch_tests
 from alerts.readiness_watch import watch_readiness
 from alerts.rota_rewrite import plan_ahead
 from carebed.broker_watch import BrokerWatch
@@ -50,6 +51,7 @@ def jobs(database: Database, settings: Settings) -> list[Job]:
         # A look at which patterns are due; each is compared with its shifts once a day.
         Job("rotas", timedelta(minutes=10), partial(plan_ahead, database), at_once=True),
         Job("readiness", timedelta(minutes=10), partial(watch_readiness, database, settings)),
+        Job("test calls", timedelta(hours=1), partial(watch_tests, database, settings)),
         Job("rollup", timedelta(minutes=5), partial(catch_up, database)),
         Job("rollup lag", timedelta(seconds=15), partial(measure_lag, database)),
         Job("retention", timedelta(hours=1), partial(drop_old, database, settings)),

@@ -13,7 +13,7 @@ _TABLE_MODULES = (
     "carebed.clock", "carebed.deadline", "carebed.heartbeat",
     "registry.area", "registry.station", "registry.home", "registry.gateway", "registry.staff", "registry.absence",
     "registry.care_circle", "registry.access_note",
-    "alerts.alarm", "alerts.drill", "alerts.incident", "alerts.incident_tick",
+    "alerts.alarm", "alerts.drill", "alerts.home_tests", "alerts.incident", "alerts.incident_tick",
     "alerts.event", "alerts.response", "alerts.policy", "alerts.contact_method", "alerts.notification",
     "alerts.quiet_hours", "alerts.command", "alerts.kpi_target", "alerts.robot.group",
     "registry.staff_absence", "alerts.rota_pattern", "alerts.rota_change", "alerts.rota", "alerts.readiness_watch",

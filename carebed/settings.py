@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     readiness_delivered_days: int = Field(
         31, ge=1, le=366, description="for so long a delivery proves a contact method"
     )
+    test_call_days: int = Field(31, ge=0, le=366, description="each home is to make a test call so often; 0: none is")
     probe_gateway_password: SecretStr | None = Field(None, description="of the gateway in the probe's home")
     probe_password: SecretStr | None = Field(None, description="of the person whom the probe's home calls")
     dead_man_url: SecretStr | None = Field(None, description="called by the auditor while calls for help are escalated")

@@ -1,6 +1,6 @@
 """Homes, the residents in them, and the home-care bed: the unit that the bureau counts."""
 
-from sqlalchemy import CheckConstraint, Column, Date, Integer, SmallInteger, Table, Text
+from sqlalchemy import Boolean, CheckConstraint, Column, Date, Integer, SmallInteger, Table, Text, text
 
 from carebed.columns import label, recorded, refers, uuid_key
 from carebed.database import metadata
@@ -36,8 +36,12 @@ home = Table(
         server_default=str(FIRST_SIGN_S),
         comment="seconds after pairing within which a device must be heard of",
     ),
+    Column(
+        "probe", Boolean, nullable=False, server_default=text("false"),
+        comment="nobody lives there: only the probe presses, and what it presses counts in no figure",
+    ),
     recorded(),
-)
+)  # fmt: skip
 
 resident = Table(
     "resident",

@@ -55,6 +55,7 @@ def alarm_of(kind: str, place: str, due_s: float = 60.0, **change: Any) -> Json:
         "happened_at": stamp(-11),
         "late": False,
         "drill": False,
+        "test_expected": False,
         "home": str(uuid.uuid4()),
         "resident": str(uuid.uuid4()),
         "place": {

@@ -3,7 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
-from rota_probes import MANAGERS, expected
+from homeside_probes import DESK
+from rota_probes import MANAGERS, OFFICE, expected
 
 SUPERVISION = {"manager", "supervisor", "admin"}
 _AREAS = ("350102001000", "350103001000")
@@ -37,4 +38,18 @@ async def drills(ground: Any, person: Any) -> None:
         assert (await person.post(f"/drills/{drill}/stop")).status_code == expected(person, MANAGERS, visible)
 
 
-DRILL_PROBES = dict.fromkeys(("orderDrill", "listDrills", "readDrill", "stopDrill"), drills)
+async def test_calls(ground: Any, person: Any) -> None:
+    listed = await person.get("/test-calls")
+    assert listed.status_code == (200 if person.login in OFFICE else 403)
+    homes = {one["home"] for one in listed.json()["items"]} if listed.status_code == 200 else set()
+    for gateway, alarm in (("gw-0001", ground.ours), ("gw-other-0001", ground.theirs)):
+        home, visible = ground.service.home(gateway), alarm in ground.visible_to(person.login)
+        assert (home in homes) is (visible and person.login in OFFICE)
+        answer = await person.post(f"/homes/{home}/test-call", {"minutes": 5})
+        assert answer.status_code == expected(person, DESK, visible)
+
+
+DRILL_PROBES = {
+    **dict.fromkeys(("orderDrill", "listDrills", "readDrill", "stopDrill"), drills),
+    **dict.fromkeys(("listTestCalls", "expectTestCall"), test_calls),
+}

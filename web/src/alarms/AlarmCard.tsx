@@ -116,6 +116,7 @@ function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
   return (
     <>
       {alarm.drill && isOpen(alarm) && <span className="chip drill">{drill.note}</span>}
+      {alarm.test_expected && <span className="chip">{card.testExpected}</span>}
       {alarm.repeats > 0 && <span className="chip strong">{pressed ? card.repeats(times) : card.signals(times)}</span>}
       {alarm.urged_at && isOpen(alarm) && <span className="chip strong">{card.urged}</span>}
       {alarm.late && (

@@ -11,6 +11,8 @@ export interface Alarm {
   late: boolean;
   /** Called as a drill: nobody is to go, and no home hears of it. */
   drill: boolean;
+  /** The desk expects a test call from this home just now; it may be none all the same. */
+  test_expected: boolean;
   home: string | null;
   resident: string | null;
   place: { name: string; address: string | null; area: string; area_name: string; time_zone: string; station: string };

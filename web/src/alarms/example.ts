@@ -13,6 +13,7 @@ export function exampleAlarm(change: Partial<Alarm> = {}): Alarm {
     happened_at: "2026-11-22T04:00:00Z",
     late: false,
     drill: false,
+    test_expected: false,
     home: "h1",
     resident: "r1",
     place: { name: "Home 1", address: "1 Wushan Road", area: "350102001001", area_name: "Wushan", time_zone: "Asia/Shanghai", station: "Gulou" },

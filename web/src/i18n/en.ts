@@ -86,6 +86,7 @@ export const en = {
     exhausted: "Nobody answered. The ladder is at its end: act now",
     allCalled: "Everybody on the ladder has been called",
     calledYou: "You are being called",
+    testExpected: "a test call is expected: ask whether all is well",
     step: (n: number) => (n === 0 ? "nobody called yet" : `step ${n}`),
     owner: "Held by",
     station: "desk",
@@ -182,6 +183,7 @@ export const en = {
     sensor: "Sensor fault",
     vital_trend: "Vital signs: trend",
     alarm_load: "Too many alarms",
+    test_calls: "Test calls overdue",
   } as Record<string, string>,
 
   drill: {

@@ -82,6 +82,7 @@ export const zh: Dictionary = {
     exhausted: "无人应答，已呼叫完所有层级：请立即处置",
     allCalled: "所有层级均已呼叫",
     calledYou: "正在呼叫您",
+    testExpected: "预期有测试呼叫：请先询问是否安好",
     step: (n) => (n === 0 ? "尚未呼叫任何人" : `第 ${n} 步`),
     owner: "负责",
     station: "值班台",
@@ -176,6 +177,7 @@ export const zh: Dictionary = {
     sensor: "传感器故障",
     vital_trend: "生命体征趋势",
     alarm_load: "报警过多",
+    test_calls: "测试呼叫逾期",
   },
 
   drill: {
