@@ -1,4 +1,4 @@
-"""How often a robot posts: the first few of a minute one by one, then summaries, so that no limit is ever reached.
+"""How often a robot posts: one by one while little happens, else summaries, so that no limit is ever reached.
 
 A pure rule over the times of the last posts, which stand in the database (`robot_group.posts`): whichever process
 posts next goes on where the last one stopped.
@@ -19,9 +19,10 @@ class Turn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """`window_s`: over which the provider counts. `singles`: posts in it after which only summaries go out, one every
-    `summary_s`. `most`: posts in it at all, less than the provider allows: what we send within one minute of ours may
-    reach it within less. `spacing_s`: between any two."""
+    """`window_s`: over which the provider counts. `singles`: events that are posted one by one in it; where more wait,
+    all of them are one summary, the first at once and further ones every `summary_s`: a storm is shown in few posts,
+    and costs us few. `most`: posts in the window at all, less than the provider allows, for what we send within a
+    minute of ours may reach it within less. `spacing_s`: between any two."""
 
     singles: int
     most: int
@@ -29,11 +30,15 @@ class Pace:
     spacing_s: float = 0.0
     window_s: float = 60.0
 
-    def turn(self, ages_s: Sequence[float]) -> Turn:
-        """`ages_s`: how long ago this group's last posts were."""
+    def turn(self, ages_s: Sequence[float], waiting: int = 1) -> Turn:
+        """`ages_s`: how long ago this group's last posts were; `waiting`: events to be shown."""
         recent = [age for age in ages_s if age < self.window_s]
         if len(recent) >= self.most or (recent and min(recent) < self.spacing_s):
             return Turn.NOTHING
-        if len(recent) < self.singles:
+        if waiting <= self.singles - len(recent):
             return Turn.ONE
-        return Turn.SUMMARY if min(recent) >= self.summary_s else Turn.NOTHING
+        return Turn.SUMMARY if self.rest_s(ages_s) <= 0 else Turn.NOTHING
+
+    def rest_s(self, ages_s: Sequence[float]) -> float:
+        """How long until the next summary."""
+        return self.summary_s - min(ages_s, default=self.summary_s)

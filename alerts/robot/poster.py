@@ -36,7 +36,7 @@ _POST_S = 10.0
 #: How often the place of groups that nothing happens in is written down, so that nobody reads a week of the log again.
 _KEEP_S = 60.0
 #: Events in one summary.
-_LINES = 2_000
+_LINES = 1_000
 
 #: How long a group rests that somebody has to mend, and at most after other failures (1, 2, 4 ... of `_AGAIN_S`).
 _MENDED_BY_PEOPLE_S = 300.0
@@ -66,6 +66,7 @@ class Poster:
         self._http = httpx.AsyncClient(timeout=httpx.Timeout(_POST_S, connect=_CONNECT_S), follow_redirects=False)
         self._busy: dict[UUID, asyncio.Task[None]] = {}
         self._read_to: dict[UUID, int] = {}
+        self._rest_until: dict[UUID, float] = {}
         self._kept_at = time.monotonic()
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
@@ -108,34 +109,33 @@ class Poster:
                 await store.keep_places(conn, self._read_to)
                 self._kept_at = time.monotonic()
         self._read_to = {group.id: self._read_to.get(group.id, 0) for group in groups}
-        return [self._start(group, turn, newest) for group in groups if (turn := self._turn(group, newest))]
+        self._rest_until = {one: until for one, until in self._rest_until.items() if until > time.monotonic()}
+        return [self._start(group, newest) for group in groups if self._may_post(group, newest)]
 
-    def _turn(self, group: Row[Any], newest: int) -> Turn | None:
-        """What is this group's now; None: nothing."""
-        if group.id in self._busy or group.paused:
-            return None
+    def _may_post(self, group: Row[Any], newest: int) -> bool:
+        if group.id in self._busy or group.paused or group.id in self._rest_until:
+            return False
         if not group.test_wanted and newest <= self._place(group):
-            return None
-        turn = self._robots[group.channel].pace.turn(group.ages_s)
-        return None if turn is Turn.NOTHING else turn
+            return False
+        return self._robots[group.channel].pace.turn(group.ages_s) is not Turn.NOTHING
 
     def _place(self, group: Row[Any]) -> int:
         shown: int = group.shown_seq
         return max(shown, self._read_to.get(group.id, 0))
 
-    def _start(self, group: Row[Any], turn: Turn, newest: int) -> asyncio.Task[None]:
+    def _start(self, group: Row[Any], newest: int) -> asyncio.Task[None]:
         def free(task: asyncio.Task[None]) -> None:
             self._busy.pop(group.id, None)
             self._wake.set()
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.warning("robot_post_died", group=str(group.id), error=type(error).__name__)
 
-        task = asyncio.create_task(self._serve(group, turn, newest))
+        task = asyncio.create_task(self._serve(group, newest))
         self._busy[group.id] = task
         task.add_done_callback(free)
         return task
 
-    async def _serve(self, group: Row[Any], turn: Turn, newest: int) -> None:
+    async def _serve(self, group: Row[Any], newest: int) -> None:
         """One post."""
         robot = self._robots[group.channel]
         lines: Sequence[Line] = []
@@ -143,15 +143,18 @@ class Poster:
             text = test(group.name, group.language, group.now, group.zone)
         else:
             async with self._database.transaction() as conn:
-                lines = await store.news(conn, group, self._place(group), 1 if turn is Turn.ONE else _LINES)
+                lines = await store.news(conn, group, self._place(group), _LINES)
             if not lines:
                 self._read_to[group.id] = newest
                 return
+            turn = robot.pace.turn(group.ages_s, len(lines))
+            if turn is Turn.NOTHING:
+                self._rest_until[group.id] = time.monotonic() + robot.pace.rest_s(group.ages_s)
+                return
             text, taken = (
-                (single(lines[0], group.language), 1)
-                if turn is Turn.ONE
+                (single(lines[0], group.language), 1) if turn is Turn.ONE
                 else summary(lines, group.language, robot.fits)
-            )
+            )  # fmt: skip
             lines = lines[:taken]
         async with self._database.transaction() as conn:
             way = await store.book(conn, group.id, robot.pace)

@@ -99,9 +99,9 @@ def test_success_is_success() -> None:
 
 @pytest.mark.parametrize("name", ROBOTS)
 @settings(max_examples=20)
-@given(look_s=st.floats(0.1, 1.3), late_s=st.floats(0, 3))
+@given(look_s=st.floats(0.1, 1.3), late_s=st.floats(0, 3), waiting=st.sampled_from([1, 5, 1_000]))
 def test_under_an_endless_storm_no_limit_is_exceeded_and_summaries_keep_coming(
-    name: str, look_s: float, late_s: float
+    name: str, look_s: float, late_s: float, waiting: int
 ) -> None:
     """Whenever it looks, and although some posts reach the provider up to 3 s later than others."""
     minute, second = ALLOWED[name]
@@ -110,7 +110,7 @@ def test_under_an_endless_storm_no_limit_is_exceeded_and_summaries_keep_coming(
     reached: deque[float] = deque()
     now = 0.0
     while now < 150:
-        if pace.turn([now - at for at in posts[-minute:]]) is not Turn.NOTHING:
+        if pace.turn([now - at for at in posts[-minute:]], waiting) is not Turn.NOTHING:
             posts.append(now)
             reached.append(now + (late_s if len(posts) % 2 else 0))
         now += look_s
@@ -127,6 +127,10 @@ def test_quiet_groups_post_one_by_one() -> None:
     assert pace.turn([6.0] * 9) is Turn.SUMMARY
     assert pace.turn([6.0] * 18) is Turn.NOTHING
     assert pace.turn([61.0] * 18) is Turn.ONE
+    assert pace.turn([], 9) is Turn.ONE
+    assert pace.turn([], 10) is Turn.SUMMARY, "a storm is one post from the start"
+    assert pace.turn([2.0], 9) is Turn.NOTHING
+    assert pace.turn([6.0], 9) is Turn.SUMMARY
 
 
 def line(number: int, event: str = "raised", *, kind: str = "sos", who: str | None = None) -> Line:
