@@ -66,6 +66,13 @@ describe("the moves a person may make", () => {
     expect(permittedMoves(there, person("caregiver"), "me")).toEqual(["leave", "resolve", "hand-back", "comment"]);
   });
 
+  it("sends nobody to the door for a drill, and opens none again", () => {
+    const moves = permittedMoves(exampleAlarm({ drill: true, responses: [exampleResponse("me", "called")] }), operator, "me");
+    expect(moves).toEqual(["acknowledge", "accept", "resolve", "decline", "escalate", "comment"]);
+    const closed = exampleAlarm({ drill: true, state: "resolved", outcome: "not_answered", closed_at: "2026-11-22T04:05:00Z" });
+    expect(permittedMoves(closed, operator, "me")).toEqual(["comment"]);
+  });
+
   it("lets a supervisor only look", () => {
     expect(permittedMoves(exampleAlarm(), person("supervisor"), "me")).toEqual([]);
   });
