@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from carebed.embedded.postgres import running_urls
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
 from carebed.settings import Settings, load_settings
@@ -83,6 +82,8 @@ def _settings(data_dir: Path) -> tuple[Settings, str]:
     configure_logs("quarantine", "error")
     if settings.database_url is not None:
         return settings, settings.database_url.get_secret_value()
+    from carebed.embedded.postgres import running_urls  # only here: every process imports this module
+
     return settings, running_urls(data_dir).engine
 
 

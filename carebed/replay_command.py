@@ -9,7 +9,6 @@ from uuid import UUID
 import typer
 
 from carebed.database import OUTAGE
-from carebed.embedded.postgres import running_urls
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
 from carebed.settings import load_settings
@@ -38,6 +37,8 @@ def replay(
     settings = load_settings()
     configure_logs("replay", "error")
     url = settings.database_url
+    from carebed.embedded.postgres import running_urls  # only here: every process imports this module
+
     room = importlib.import_module("ingest.past.command")
     wanted = room.Wanted(from_, to, home, area, warm_up, rules, everything, json)
     asyncio.run(_say(room, running_urls(data_dir).reader if url is None else url.get_secret_value(), wanted))
