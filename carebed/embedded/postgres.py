@@ -227,7 +227,8 @@ class EmbeddedPostgres:
                 if role not in there:
                     statement = sql.SQL("CREATE ROLE {} " + attributes + " PASSWORD {}")
                     await conn.execute(statement.format(sql.Identifier(role), sql.Literal(self._passwords[role])))
-            await conn.execute("GRANT pg_read_all_data TO carebed_reader")
+            # Releases before had it read everything; what it reads is granted by the migrations, column by column.
+            await conn.execute("REVOKE pg_read_all_data FROM carebed_reader")
             await conn.execute("ALTER ROLE carebed_reader SET default_transaction_read_only = on")
             found = await conn.execute("SELECT FROM pg_database WHERE datname = %s", [DATABASE])
             if found.rowcount == 0:

@@ -95,7 +95,7 @@ class House:
 
         kind = EmbeddedRabbit if options.broker is BrokerKind.RABBITMQ else EmbeddedBroker
         broker = kind(data.path, options.mqtt_port, log_file=data.logs / "broker.log")
-        broker.set_gateways(await read_gateways(urls.reader))
+        broker.set_gateways(await read_gateways(urls.engine))
         with step("broker", f"127.0.0.1:{broker.port}"):
             await self._start("broker", broker.start, signal.SIGTERM)
 
@@ -124,7 +124,7 @@ class House:
             await self._start("sim", _starter(surroundings, simulator(health_ports["sim"])), signal.SIGTERM)
         self._rewrite_ready_file()
         greet(options, demo, data.logs)
-        await self._while_keeping(follow_gateways(urls.reader, broker.set_gateways))
+        await self._while_keeping(follow_gateways(urls.engine, broker.set_gateways))
 
     async def stop(self) -> None:
         """Stop everything in order within 10 s, kill what is left, give the data directory free."""

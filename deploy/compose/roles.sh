@@ -8,7 +8,6 @@ CREATE ROLE carebed_owner LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB PASSWORD :'o
 CREATE ROLE carebed_engine LOGIN NOSUPERUSER BYPASSRLS PASSWORD :'engine';
 CREATE ROLE carebed_api LOGIN NOSUPERUSER NOBYPASSRLS PASSWORD :'api';
 CREATE ROLE carebed_reader LOGIN NOSUPERUSER BYPASSRLS PASSWORD :'reader';
-GRANT pg_read_all_data TO carebed_reader;
 ALTER ROLE carebed_reader SET default_transaction_read_only = on;
 CREATE DATABASE carebed OWNER carebed_owner;
 SQL

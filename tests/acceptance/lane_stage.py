@@ -198,7 +198,7 @@ async def lane_stage(directory: Path, homes: int) -> AsyncIterator[LaneStage]:
         demo = await asyncio.to_thread(seed_demo, postgres.urls().owner, homes, data.secrets)
         stage.gateways = [dict(gateway) for gateway in demo.gateways]
         stage.users = [dict(user) for user in demo.users]
-        broker.set_gateways(await read_gateways(postgres.urls().reader))
+        broker.set_gateways(await read_gateways(postgres.urls().engine))
         await broker.start()
         yield stage
     finally:

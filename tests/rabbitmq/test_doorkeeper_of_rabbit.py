@@ -24,7 +24,7 @@ async def test_it_lets_in_whom_the_registry_knows_and_throws_out_whom_it_does_no
     await rabbit.leave_the_door_to_somebody_else()
     listen, management = (f"127.0.0.1:{rabbit._ports[name]}" for name in ("doorkeeper", "management"))
     (tmp_path / "password").write_text(rabbit._password())
-    environment = os.environ | {"CAREBED_DATABASE_URL": urls.reader, "CAREBED_MQTT_USERS_FILE": str(rabbit.users_file)}
+    environment = os.environ | {"CAREBED_DATABASE_URL": urls.engine, "CAREBED_MQTT_USERS_FILE": str(rabbit.users_file)}
     argv = [sys.executable, "-m", "carebed.rabbitmq", f"http://{management}", str(tmp_path / "password"), listen]
     process = await asyncio.create_subprocess_exec(*argv, env=environment)
     try:

@@ -124,7 +124,7 @@ def test_each_role_logs_in_only_where_it_is_needed() -> None:
     assert roles == {
         "ingest-alarm": {"carebed_engine"}, "ingest-reading": {"carebed_engine"}, "alerts": {"carebed_engine"},
         "api": {"carebed_api"}, "scheduler": {"carebed_owner"}, "migrate": {"carebed_owner"},
-        "doorkeeper": {"carebed_reader"},
+        "doorkeeper": {"carebed_engine"},
     }  # fmt: skip
 
 

@@ -85,7 +85,11 @@ async def test_the_database_itself_keeps_the_notes_shut(service: Service) -> Non
         "INSERT INTO access_log (home_id) VALUES (NULL)",
     ]
     read = ["SELECT key_box FROM access_note", "SELECT * FROM access_note"]
-    refused = {service.urls.api: [*read, *change], service.urls.engine: [*read, *change], service.urls.reader: change}
+    refused = {
+        service.urls.api: [*read, *change],
+        service.urls.engine: [*read, *change],
+        service.urls.reader: [*read, *change],
+    }
     for url, statements in refused.items():
         with psycopg.connect(url, autocommit=True) as conn:
             conn.execute("SELECT set_config('carebed.scope', '/', false)")

@@ -107,11 +107,12 @@ async def test_following_the_gateway_table(tmp_path: Path) -> None:
 async def _gateway_story(database: EmbeddedPostgres, broker: EmbeddedBroker) -> None:
     async with await psycopg.AsyncConnection.connect(database.urls().owner, autocommit=True) as conn:
         await conn.execute("CREATE TABLE gateway (id text, secret_hash text, revoked_at timestamptz)")
+        await conn.execute("GRANT SELECT ON gateway TO carebed_engine")
         for row in [*hashes("gw-1", "gw-2"), ("ingest-alarm-0", password_hash("stolen")), ("broken", "$7$no\nx:y")]:
             await conn.execute("INSERT INTO gateway VALUES (%s, %s)", row)
-        broker.set_gateways(await read_gateways(database.urls().reader))
+        broker.set_gateways(await read_gateways(database.urls().engine))
         await broker.start()
-        follower = asyncio.create_task(follow_gateways(database.urls().reader, broker.set_gateways))
+        follower = asyncio.create_task(follow_gateways(database.urls().engine, broker.set_gateways))
         try:
             # Nobody becomes ingest by calling his gateway so.
             with pytest.raises(aiomqtt.MqttError, match="Not authorized"):

@@ -46,7 +46,8 @@ async def test_each_role_may_do_its_part_and_no_more(database: EmbeddedPostgres)
         "CREATE TABLE thing (id int)",
         "INSERT INTO thing VALUES (1), (2)",
         "ALTER TABLE thing ENABLE ROW LEVEL SECURITY",
-        "GRANT SELECT ON thing TO carebed_api, carebed_engine",
+        "CREATE TABLE shut (id int)",
+        "GRANT SELECT ON thing TO carebed_api, carebed_engine, carebed_reader",
     )
     counted = {
         role: await _one(url, "SELECT count(*) FROM thing")
@@ -55,6 +56,8 @@ async def test_each_role_may_do_its_part_and_no_more(database: EmbeddedPostgres)
     assert counted == {"reader": 2, "engine": 2, "api": 0}
     with pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
         await _do(urls.reader, "DELETE FROM thing")
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
+        await _one(urls.reader, "SELECT count(*) FROM shut")
     for url in (urls.owner, urls.engine, urls.api, urls.reader):
         assert await _one(url, "SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = current_user") is False
 
@@ -90,7 +93,7 @@ async def test_a_second_start_finds_everything_again(database: EmbeddedPostgres,
     again = EmbeddedPostgres(tmp_path, free_port())
     await again.start()
     try:
-        assert await _one(again.urls().reader, "SELECT id FROM kept") == 7
+        assert await _one(again.urls().owner, "SELECT id FROM kept") == 7
     finally:
         await again.stop()
 
@@ -108,7 +111,7 @@ async def test_a_server_left_over_from_a_killed_run_is_waited_for(database: Embe
     await starting
     try:
         assert again.pid != database.pid
-        assert await _one(again.urls().reader, "SELECT count(*) FROM kept") == 0
+        assert await _one(again.urls().owner, "SELECT count(*) FROM kept") == 0
     finally:
         await again.stop()
 
