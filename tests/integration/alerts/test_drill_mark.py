@@ -106,20 +106,15 @@ _OTHER_KEY = "merge_key = CASE WHEN drill THEN 'home:x' ELSE 'drill:x' END"
 _OTHER_END = "outcome = CASE WHEN drill THEN 'emergency' ELSE 'not_answered' END"
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "drill = NOT drill",
-        f"drill = NOT drill, {_OTHER_KEY}",
-        _OTHER_KEY,
-        f"state = 'resolved', closed_at = carebed_now(), {_OTHER_END}",
-    ],
-)
-async def test_the_database_lets_neither_become_the_other(world: StationWorld, change: str) -> None:
+async def test_the_database_lets_neither_become_the_other(world: StationWorld) -> None:
     for alarm in (await _drill(world), await world.alarm()):
-        with pytest.raises((IntegrityError, ProgrammingError)) as refused:
-            await world.do(f"UPDATE alarm SET {change} WHERE id = :id", id=alarm)
-        assert isinstance(refused.value.orig, psycopg.errors.CheckViolation | psycopg.errors.InsufficientPrivilege)
+        for change in (
+            "drill = NOT drill", f"drill = NOT drill, {_OTHER_KEY}", _OTHER_KEY,
+            f"state = 'resolved', closed_at = carebed_now(), {_OTHER_END}",
+        ):  # fmt: skip
+            with pytest.raises((IntegrityError, ProgrammingError)) as refused:
+                await world.do(f"UPDATE alarm SET {change} WHERE id = :id", id=alarm)
+            assert isinstance(refused.value.orig, psycopg.errors.CheckViolation | psycopg.errors.InsufficientPrivilege)
 
 
 async def test_no_door_is_opened_for_a_drill(world: StationWorld) -> None:
