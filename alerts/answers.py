@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
 from alerts.moves import Hooks, Move, MoveRequest, MoveResult, perform
-from alerts.provider import REFERENCE
+from alerts.provider import REFERRED
 from alerts.telling import NOT_CALLS
 
 ANSWERS = Counter("carebed_answers", "Answers that came in", ["channel", "outcome"])
@@ -83,8 +83,7 @@ _BY_ID = text(f"{_MESSAGE} WHERE message.id = :id")
 # The call that a telephone rang for.
 _BY_PROVIDER = text(f"""{_MESSAGE}
     WHERE message.channel = :channel AND message.id IN (
-        SELECT id FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR (
-            state IN ('pending', 'handed_over') AND attempts > 0 AND {REFERENCE} = CAST(:ref AS text))))
+        SELECT id FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR {REFERRED}))
     ORDER BY message.created_at LIMIT 1
 """)
 

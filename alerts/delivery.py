@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.channel import Handover
 from alerts.contact_method import FRESH
 from alerts.notification import Delivery
-from alerts.provider import REFERENCE
+from alerts.provider import REFERRED
 from alerts.telling import FAMILY, NEWS, NOT_CALLS, OVER
 
 #: A life-critical call that was handed over and of whose delivery nothing is known is sent again after so long, then
@@ -89,9 +89,6 @@ _FAILED = text("""
     WHERE id = ANY (:ids) AND state IN ('pending', 'handed_over')
 """)
 
-# By our own reference: for what is under way, which an index knows. A report may be quicker than our settling.
-_OURS = f"state IN ('pending', 'handed_over') AND attempts > 0 AND {REFERENCE} = CAST(:ref AS text)"
-
 # What a provider says of a message, by its own id or by ours. Forward only: delivered is more than handed over, failed
 # or expired, and read is more than delivered.
 _REACHED = text(f"""
@@ -102,7 +99,7 @@ _REACHED = text(f"""
         read_at = CASE WHEN :state = 'read' THEN coalesce(read_at, said.at) ELSE read_at END,
         error = CASE WHEN state IN ('failed', 'expired') THEN error END
     FROM (SELECT least(coalesce(CAST(:at AS timestamptz), carebed_now()), carebed_now()) AS at) AS said
-    WHERE channel = :channel AND (provider_id = :provider_id OR {_OURS})
+    WHERE channel = :channel AND (provider_id = :provider_id OR {REFERRED})
     RETURNING id, kind, contact_method_id
 """)
 
@@ -114,13 +111,13 @@ _BOUNCED = text(f"""
                 ELSE state END,
         due_at = CASE WHEN :permanent OR due_at = 'infinity' THEN 'infinity' ELSE carebed_now() END,
         next_attempt_at = clock_timestamp() + make_interval(secs => :pause)
-    WHERE channel = :channel AND (provider_id = :provider_id OR (provider_id IS NULL AND {_OURS}))
+    WHERE channel = :channel AND (provider_id = :provider_id OR (provider_id IS NULL AND {REFERRED}))
         AND state IN ('pending', 'handed_over')
     RETURNING id, kind, contact_method_id, alarm_id, staff_id
 """)
 
 _KNOWN = text(f"""
-    SELECT EXISTS (SELECT FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR {_OURS}))
+    SELECT EXISTS (SELECT FROM notification WHERE channel = :channel AND (provider_id = :provider_id OR {REFERRED}))
 """)
 
 # The next method of the same person for the same call, now instead of later. One that somebody works on comes anyway.

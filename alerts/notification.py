@@ -68,6 +68,12 @@ notification = Table(
         "ix_notification_pending", "channel", "life_critical", "drill", "next_attempt_at", "due_at",
         postgresql_where=text("state IN ('pending', 'handed_over')"),
     ),
+    Index("ix_notification_live", "staff_id", postgresql_where=text("channel = 'live' AND state = 'pending'")),
+    # As `alerts.provider.reference`.
+    Index(
+        "ix_notification_reference", "channel", text("\"right\"(replace(id::text, '-', ''), 15)"),
+        postgresql_where=text("state IN ('pending', 'handed_over') AND attempts > 0"),
+    ),
     Index(
         "ix_notification_provider", "channel", "provider_id", postgresql_where=text("provider_id IS NOT NULL")
     ),

@@ -84,8 +84,9 @@ def reference(notification_id: UUID) -> str:
     return notification_id.hex[-15:]
 
 
-#: SQL for the same.
-REFERENCE = "right(replace(id::text, '-', ''), 15)"
+#: SQL for the message under way that `:ref` names, in `:channel` (migration 0040): a report may be quicker than our
+#: settling, which writes the provider's own id.
+REFERRED = "id = ANY (ARRAY(SELECT message_of_reference(:channel, CAST(:ref AS text))))"
 
 _MAINLAND_MOBILE = re.compile(r"(?:\+?86|0086)?(1[3-9]\d{9})")
 _INTERNATIONAL = re.compile(r"\+[1-9]\d{5,14}")
