@@ -14,6 +14,7 @@ from api import (
     alarms,
     answers,
     auth,
+    care_circle,
     contact_methods,
     document,
     drills,
@@ -67,7 +68,7 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
-        family, access, incidents, drills, home_tests, readiness, push, wecom_callback, robot_groups,
+        family, care_circle, access, incidents, drills, home_tests, readiness, push, wecom_callback, robot_groups,
     ):  # fmt: skip
         api.include_router(concept.router)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):

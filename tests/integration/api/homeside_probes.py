@@ -47,6 +47,30 @@ async def meets_the_family(ground: Any, person: Any) -> None:
     assert (await person.get("/me/family")).json()["items"] == []
 
 
+async def meets_the_circle(ground: Any, person: Any) -> None:
+    """A manager pairs people of his own areas with homes of his own areas."""
+    near, far = (ground.service.sql("SELECT id FROM staff WHERE login = %s", login)[0][0]
+                 for login in ("caregiver1", "caregiver-other"))  # fmt: skip
+    for (_, home, visible), who in zip(_both(ground, person), (near, far), strict=True):
+        path, allowed = f"/homes/{home}/circle", expected(person, MANAGERS, visible)
+        ground.service.sql("DELETE FROM care_circle WHERE staff_id = %s AND relation = 'volunteer'", who)
+        assert (await person.put(f"{path}/volunteer/{who}", {"rank": 7})).status_code == allowed
+        answer = await person.get(path)
+        assert answer.status_code == allowed
+        if allowed == 200:
+            assert (str(who), "volunteer", 7) in {(one["staff"], one["relation"], one["rank"])
+                                                  for one in answer.json()["items"]}  # fmt: skip
+        stored = ground.service.sql("SELECT count(*) FROM care_circle WHERE rank = 7")[0][0]
+        assert stored == (allowed == 200)
+        assert (await person.delete(f"{path}/volunteer/{who}")).status_code == allowed
+        if allowed == 200:
+            assert (await person.delete(f"{path}/volunteer/{who}")).status_code == 404
+            stranger = await person.put(f"{path}/volunteer/{uuid4()}", {})
+            assert stranger.status_code == 404
+            if person.login == "manager":
+                assert (await person.put(f"{path}/volunteer/{far}", {})).status_code == 404
+
+
 async def meets_the_incident(ground: Any, person: Any) -> None:
     kinds = {alarm: ground.service.sql("SELECT kind FROM alarm WHERE id = %s", alarm)[0][0]
              for alarm in (ground.ours, ground.theirs)}  # fmt: skip
@@ -66,5 +90,6 @@ async def meets_the_incident(ground: Any, person: Any) -> None:
 HOMESIDE_PROBES = {
     **dict.fromkeys(("readAccessNotes", "seeAccessNote", "writeAccessNote", "listAccessLog"), meets_the_door),
     **dict.fromkeys(("listFamily", "chooseForRelative", "listMyFamily"), meets_the_family),
+    **dict.fromkeys(("listCareCircle", "setCareCircle", "removeFromCareCircle"), meets_the_circle),
     **dict.fromkeys(("listIncidentHomes", "tickIncidentHome"), meets_the_incident),
 }
