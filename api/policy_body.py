@@ -20,6 +20,10 @@ _NOBODY = (
 #: A call for help reaches somebody within so many seconds (TSA code of practice: 97.5 % are answered within 60 s).
 FIRST_STEP_S = 60
 
+#: Nobody has answered for so long: the last resort has been called by then. And so long a ladder may rest between its
+#: rounds, or because somebody has taken the call and does nothing. Our figures, far more than any ladder needs.
+LAST_RESORT_S, TAKEN_S = 3_600, 1_800
+
 
 def _text(value: Any) -> Any:
     if not isinstance(value, str):
@@ -172,7 +176,20 @@ class PolicyBody(PolicyLadder):
                 errors.append(
                     ("/last_resort_s", "must be given: a call for help that nobody answers never ends in silence")
                 )
+            elif self._to_last_resort_s(self.last_resort_s) > LAST_RESORT_S:
+                errors.append(
+                    ("", f"a call for help that nobody answers must reach the last resort within {LAST_RESORT_S} s")
+                )
+            errors += [
+                (f"/{name}", f"the ladder of a call for help must go on within {TAKEN_S} s")
+                for name in ("loop_s", "acknowledged_s", "accepted_s") if getattr(self, name) > TAKEN_S
+            ]  # fmt: skip
         return errors
+
+    def _to_last_resort_s(self, last_resort_s: int) -> int:
+        """From the raise, if nobody answers."""
+        round_s = sum(step.delay_s for step in self.steps)
+        return (self.repeat + 1) * round_s + self.repeat * self.loop_s + last_resort_s
 
     def columns(self) -> dict[str, Any]:
         """What it is for, as the table keeps it."""
