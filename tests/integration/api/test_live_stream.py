@@ -2,10 +2,12 @@
 
 import asyncio
 import random
+from typing import Any
 
 import psycopg
 import pytest
 from api_service import Event, Service, Stream, until
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api import hub as hub_module
 from api import subscriber as subscriber_module
@@ -249,6 +251,34 @@ async def test_a_silent_line_beats(service: Service, monkeypatch: pytest.MonkeyP
         with pytest.raises(TimeoutError):
             await stream.next(0.5)
         assert 2 <= stream.beats <= 5
+
+
+async def test_whoever_comes_while_a_change_is_being_read_gets_it(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator = await service.person("operator")
+    alarm = await service.raised()
+    async with operator.live() as stream:
+        await _opened(stream)
+        last = stream.last_id
+    read_calls, reading, go_on = service.hub._read_calls, asyncio.Semaphore(0), asyncio.Semaphore(0)
+
+    async def by_steps(conn: AsyncConnection) -> Any:
+        calls = await read_calls(conn)
+        reading.release()
+        await go_on.acquire()
+        return calls
+
+    monkeypatch.setattr(service.hub, "_read_calls", by_steps)
+    await reading.acquire()
+    await operator.move(alarm, "resolve", outcome="test")
+    go_on.release()
+    await reading.acquire()  # the change has been read, for nobody
+    async with operator.live(last) as stream:
+        await _opened(stream)
+        monkeypatch.undo()
+        go_on.release()
+        assert (await stream.until("alarm")).data["id"] == alarm
 
 
 async def test_a_lost_database_ends_every_stream_without_a_word_and_a_new_one_resumes(service: Service) -> None:
