@@ -55,7 +55,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_sigterm_ends_it_within_two_seconds_although_streams_are_open(district: DatabaseUrls, seeded: Seeded) -> None:
+def test_sigterm_ends_it_in_time_although_streams_are_open(district: DatabaseUrls, seeded: Seeded) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"
     with process(CAREBED_API_DATABASE_URL=district.api, CAREBED_HTTP_PORT=str(port)) as child:
@@ -72,7 +72,7 @@ def test_sigterm_ends_it_within_two_seconds_although_streams_are_open(district: 
                 output, _ = child.communicate(timeout=10)
                 took_s = time.monotonic() - began
     assert child.returncode == 0, output
-    assert took_s < 2
+    assert took_s < 5, "after that `carebed up` kills it"
     assert '"action": "stopped"' in output
     assert "Traceback" not in output
 
