@@ -143,7 +143,8 @@ class Outbox:
             busy.discard(task)
             self._wake.set()
             if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("outbox_delivery_died", error=repr(error))  # its lease runs out, and it is sent again
+                # Its lease runs out, and it is sent again.
+                log.error("outbox_delivery_died", error=type(error).__name__)
 
         task = asyncio.create_task(self._deliver(leased))
         busy.add(task)
@@ -180,13 +181,21 @@ class Outbox:
         row = leased.row
         outcome: Handover | Exception = Undeliverable("method removed")
         if row.removed_at is None:
-            outgoing = self._composer.compose(row, leased.alarm, more=len(leased.others))
-            outcome = await _send(self._channels[row.channel], outgoing)
+            outcome = await self._hand_over(leased)
         SENT.labels(row.channel, _label(outcome)).inc()
         try:
             await self._settle(leased, outcome)
         except OUTAGE as lost:
             log.warning("outbox_settle_failed", notification=str(row.id), error=type(lost).__name__)
+
+    async def _hand_over(self, leased: Leased) -> Handover | Exception:
+        """What became of it. A message that cannot be composed is one that was not taken: it gets its pauses, and the
+        person's next method comes forward."""
+        try:
+            outgoing = self._composer.compose(leased.row, leased.alarm, more=len(leased.others))
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a row; its name alone, for it holds names
+            return NotTaken(f"not composed: {type(error).__name__}")
+        return await _send(self._channels[leased.row.channel], outgoing)
 
     async def _settle(self, leased: Leased, outcome: "Handover | Exception") -> None:
         if isinstance(outcome, Handover):

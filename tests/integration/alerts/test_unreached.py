@@ -102,3 +102,25 @@ async def test_who_is_reached_in_some_way_is_not_named(night: Night, reached: st
     await night.world.alarm("gas")
     await night.round(2)
     assert await night.said() == [("lin", 1, ["sms", "voice"])], "of another alarm he knows nothing"
+
+
+async def test_a_message_that_cannot_be_composed_counts_as_a_failed_attempt(
+    night: Night, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("Xu Wenjing, 12 West Street")
+
+    monkeypatch.setattr("alerts.outgoing.words", broken)
+    await night.has("chen", "voice")
+    await night.world.alarm()
+    await night.outbox.cycle()
+    rows = await night.world.rows(
+        "SELECT channel, error, due_at <= carebed_now() AS due, next_attempt_at < clock_timestamp() + interval '5 s'"
+        " AS soon FROM notification WHERE staff_id = :lin AND contact_method_id IS NOT NULL ORDER BY channel",
+        lin=night.world.people["lin"],
+    )
+    assert [tuple(row) for row in rows] == [("sms", "not composed: KeyError", True, True), ("voice", None, True, True)]
+    await night.round(2)
+    assert sorted(await night.said()) == [("chen", 1, ["voice"]), ("lin", 1, ["sms", "voice"])]
+    logged = capsys.readouterr()
+    assert "Wenjing" not in logged.out + logged.err
