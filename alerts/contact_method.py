@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.channel import LAST_RESORT, PER_MESSAGE, WEB_PUSH
 from alerts.channel.apprise_settings import normal_url
 from alerts.channel.email import normal_email
 from alerts.channel.wecom_settings import normal_user
@@ -95,6 +96,14 @@ _OF = text("""
     FROM contact_methods_of(CAST(:people AS uuid[]), CAST(:channels AS text[]), :fresh, :now)
 """)
 
+#: Whoever has had a page open or made a request within this time sees a call there.
+SEEN = timedelta(seconds=60)
+
+_SEEN = text("""
+    SELECT DISTINCT staff_id FROM staff_session
+    WHERE staff_id = ANY (CAST(:people AS uuid[])) AND seen_at > clock_timestamp() - :seen
+""")
+
 
 async def ways_to(
     conn: AsyncConnection, people: Iterable[UUID], channels: Collection[str], now: datetime
@@ -111,3 +120,22 @@ async def ways_to(
     for row in await conn.execute(_OF, asked):
         found.setdefault(row.staff_id, []).append(Way(*row))
     return found
+
+
+async def deaf(
+    conn: AsyncConnection, people: Iterable[UUID], channels: Collection[str], now: datetime
+) -> frozenset[UUID]:
+    """Who of them hears nothing of a call: no verified method, and no page open.
+
+    Nobody, where this installation reaches people by their pages alone, or has a webhook, whose receiver calls people
+    by its own means.
+    """
+    routes = set(channels) - PER_MESSAGE - {LAST_RESORT}
+    if routes <= {WEB_PUSH} or "webhook" in channels:
+        return frozenset()
+    wanted = frozenset(people)
+    silent = wanted - (await ways_to(conn, wanted, routes, now)).keys()
+    if silent:
+        seen = await conn.execute(_SEEN, {"people": list(silent), "seen": SEEN})
+        silent -= set(seen.scalars())
+    return silent

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts import book, ladder, lifecycle, people
+from alerts import book, contact_method, ladder, lifecycle, people
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Case
 from alerts.suspicion import Movement
@@ -34,10 +34,12 @@ _LOOK_IS_SHORT = text("SELECT set_config('lock_timeout', '500ms', true), set_con
 class OnCall:
     """Who answers to what at one moment, asked once for all alarms that fall due together."""
 
-    def __init__(self, conn: AsyncConnection, now: datetime) -> None:
+    def __init__(self, conn: AsyncConnection, now: datetime, channels: Sequence[str] = LIVE_ONLY) -> None:
         self._conn = conn
         self._now = now
+        self._channels = channels
         self._known: dict[tuple[UUID, str, UUID | None], list[UUID]] = {}
+        self._deaf: dict[UUID, bool] = {}
 
     async def answering(
         self, station_id: UUID, targets: Sequence[str], home_id: UUID | None = None
@@ -49,6 +51,14 @@ class OnCall:
             found = await people.answering(self._conn, station_id, missing, self._now, home_id)
             self._known |= {keys[target]: staff for target, staff in found.items()}
         return {target: self._known[key] for target, key in keys.items()}
+
+    async def deaf(self, called: Mapping[str, Sequence[UUID]]) -> frozenset[UUID]:
+        """Who of them hears nothing of a call."""
+        everybody = {one for some in called.values() for one in some}
+        if missing := everybody - self._deaf.keys():
+            found = await contact_method.deaf(self._conn, missing, self._channels, self._now)
+            self._deaf |= {one: one in found for one in missing}
+        return frozenset(one for one in everybody if self._deaf[one])
 
 
 class AlarmHandler:
@@ -75,7 +85,7 @@ class AlarmHandler:
             self._handled(await waited_s(conn, min(row.due_at for row in deadlines)))
         rows = {row.alarm_id: row for row in deadlines if row.alarm_id is not None}
         cases = await book.load(conn, rows, skip_locked=True)
-        on_call = OnCall(conn, now)
+        on_call = OnCall(conn, now, self._channels)
         moved = await self._moved(conn, now, cases.values())
         for case in cases.values():
             await advance(case, now, on_call, moved.get(case.id))
@@ -120,5 +130,5 @@ async def advance(case: Case, now: datetime, on_call: OnCall, movement: Movement
         if case.suspected:
             FALLS.labels("paged").inc()
         called = await on_call.answering(case.station_id, ladder.next_step(case).call, case.home_id)
-        ladder.take_step(case, now, called)
+        ladder.take_step(case, now, called, deaf=await on_call.deaf(called))
     ladder.call_last_resort(case, now)  # a round that ended just now, with nobody to call

@@ -5,6 +5,7 @@ shows in red until it is closed, and the last-resort list is called once for eac
 answers.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -47,12 +48,14 @@ def next_step(case: Case) -> Step:
 
 
 def take_step(
-    case: Case, now: datetime, people: dict[str, list[UUID]], actor: Actor = ENGINE, *, at: datetime | None = None
-) -> None:
-    """Page the people of the next step. `people`: target -> who answers to it now (empty: nobody on call).
+    case: Case, now: datetime, people: dict[str, list[UUID]], actor: Actor = ENGINE, *, at: datetime | None = None,
+    deaf: Collection[UUID] = (),
+) -> None:  # fmt: skip
+    """Page the people of the next step. `people`: target -> who answers to it now (empty: nobody on call); `deaf`: who
+    of them hears nothing, for he has no method and no page open.
 
-    Whoever is answering already is not called again. Nobody to send to the door: the step after it comes at once, and
-    the log says so.
+    Whoever is answering already is not called again. Nobody to send to the door, or nobody who hears of it: the step
+    after it comes at once, and the log says so.
     """
     if case.suspected:
         case.suspected = False
@@ -68,10 +71,13 @@ def take_step(
     empty = [target for target, some in people.items() if not some]
     if empty:
         case.log("no_one_on_call", now, actor, step=case.step, targets=empty)
+    for staff_id in called:
+        if staff_id in responders and staff_id in deaf:
+            case.log("not_reached", now, actor, responder=str(staff_id), step=case.step, channels=[])
     names = [str(one) for one in called]
     case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names)
-    reached = bool(responders) or (people.keys() <= DESKS and bool(everybody))
-    _schedule(case, now, reached=reached, told=bool(called))
+    reached = bool(responders.difference(deaf)) or (people.keys() <= DESKS and bool(everybody))
+    _schedule(case, now, reached=reached, told=bool(set(called).difference(deaf)))
 
 
 def _call(case: Case, now: datetime, staff_id: UUID) -> None:

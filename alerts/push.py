@@ -22,12 +22,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.answers import Links, enter_ours
+from alerts.channel import WEB_PUSH
 from alerts.delivery import report
 from alerts.notification import Delivery
 from carebed import web_push_key
 from carebed.ids import new_id
 
-CHANNEL = "webpush"
+CHANNEL = WEB_PUSH
 #: The kind of the push whose confirmation makes a subscription a route; any other confirmed one keeps it one.
 FRESH = timedelta(days=7)
 #: Between two tests of one subscription.

@@ -18,6 +18,9 @@ SEND_S = 10.0
 #: whoever is signed in, and the webhook.
 PER_MESSAGE = frozenset({"live", "webhook"})
 
+#: To the browser that somebody is signed in with.
+WEB_PUSH = "webpush"
+
 #: The addresses that are called when nobody has answered a ladder.
 LAST_RESORT = "last_resort"
 

@@ -45,6 +45,7 @@ class Replay:
     closed_at: datetime | None = None
     last_resorts: int = 0
     _empty: frozenset[str] = frozenset()
+    _deaf: set[str] = field(default_factory=set)
     _by_hand: bool = False
 
     def read(self, lines: Iterable[Line]) -> "Replay":
@@ -98,6 +99,10 @@ class Replay:
     def _no_one_on_call(self, line: Line) -> None:
         self._empty = frozenset(line.data["targets"])
 
+    def _not_reached(self, line: Line) -> None:
+        if not line.data["channels"]:
+            self._deaf.add(line.data["responder"])
+
     def _escalated(self, _: Line) -> None:
         self._by_hand = True
 
@@ -115,10 +120,14 @@ class Replay:
         self.waiting |= {one for one in line.data["called"] if one not in self.operators or one in named}
         there = [one for one in targets if one not in self._empty]
         reached = any(one not in DESKS for one in there) or (set(targets) <= DESKS and bool(there))
-        self._schedule(line, reached=reached)
+        if self._deaf:
+            responders = {one for one in line.data["called"] if one not in self.operators or one in named}
+            reached = bool(responders - self._deaf)
+        self._schedule(line, reached=reached, told=bool(set(line.data["called"]) - self._deaf))
         self._empty, self._by_hand = frozenset(), False
+        self._deaf.clear()
 
-    def _schedule(self, line: Line, *, reached: bool) -> None:
+    def _schedule(self, line: Line, *, reached: bool, told: bool) -> None:
         rounds, rest = divmod(self.step, len(self.policy.steps))
         wait_s = self.policy.last_resort_s
         if not rest and rounds > self.policy.repeat and not self.held and wait_s is not None:
@@ -126,7 +135,7 @@ class Replay:
             self.last_resort_at = min(at, self.last_resort_at or at)
         delay_s = self.policy.steps[self.step % len(self.policy.steps)].delay_s
         if self.held:
-            self.next_at = None if line.data["called"] or not rest else line.at
+            self.next_at = None if told or not rest else line.at
         elif not rest:
             self.next_at = line.at + timedelta(seconds=self.policy.loop_s + delay_s)
         else:

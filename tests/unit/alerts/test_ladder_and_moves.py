@@ -1,6 +1,7 @@
 """Moves and steps of one alarm in memory: what they change, whom they tell, and what they refuse."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from cases import BY_HAND, DESK, FIRST, ON_CALL, SECOND, STRANGER, THIRD, WEARER, after, called, logged, raised
@@ -22,6 +23,17 @@ def test_each_step_calls_its_own_people_and_arms_the_next() -> None:
     ladder.take_step(case, after(120), {"manager": [THIRD]})
     assert (case.step, case.exhausted, case.due_at) == (3, True, after(180)), "then the last resort"
     assert set(case.answers) == {FIRST, SECOND, THIRD}, "the desk takes charge; it is no responder"
+
+
+@pytest.mark.parametrize("deaf", [{FIRST}, {FIRST, DESK}], ids=["him", "him and the desk"])
+def test_a_step_that_sends_nobody_who_hears_of_it_is_followed_at_once(deaf: set[UUID]) -> None:
+    case = raised()
+    ladder.take_step(case, after(0), {"rota:1": [FIRST], "desk": [DESK]}, deaf=deaf)
+    assert called(case) == [FIRST, DESK], "told all the same"
+    assert logged(case)[-2:] == ["not_reached", "paged"]
+    assert case.due_at == after(0)
+    ladder.take_step(case, after(0), {"rota:2": [FIRST, SECOND]}, deaf=deaf)
+    assert case.due_at == after(60), "the second hears it"
 
 
 def test_desk_and_responder_run_out_at_the_same_time() -> None:

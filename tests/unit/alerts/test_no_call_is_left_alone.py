@@ -1,7 +1,7 @@
 """Whatever is pressed, reported, taken back, seen to move, lost and read again, in whichever order: an SOS pages at
 once, a fall pages nobody in its windows, and one that is neither cancelled nor moved after pages."""
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -45,6 +45,11 @@ class Everybody:
         """As `OnCall`."""
         del home
         return {target: ON_CALL[target] for target in targets}
+
+    async def deaf(self, called: Mapping[str, Sequence[UUID]]) -> frozenset[UUID]:
+        """Nobody."""
+        del called
+        return frozenset()
 
 
 def finished(work: Coroutine[Any, Any, None]) -> None:

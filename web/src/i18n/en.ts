@@ -239,7 +239,7 @@ export const en = {
       repeated: "signalled again",
       paged: "next step of the ladder",
       no_one_on_call: "nobody on call",
-      not_reached: "cannot be reached: every method failed",
+      not_reached: "cannot be reached: no method works",
       acknowledged: "acknowledged",
       acknowledgement_expired: "acknowledgement expired",
       returned: "returned to the station",

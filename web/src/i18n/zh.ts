@@ -233,7 +233,7 @@ export const zh: Dictionary = {
       repeated: "再次发出",
       paged: "进入下一步",
       no_one_on_call: "无人值班",
-      not_reached: "联系不上：所有联系方式均失败",
+      not_reached: "联系不上：没有可用的联系方式",
       acknowledged: "接警",
       acknowledgement_expired: "接警超时失效",
       returned: "退回值班站",
