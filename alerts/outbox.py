@@ -20,7 +20,7 @@ from alerts import delivery
 from alerts.channel import SEND_S, Channel, Handover, NotTaken, Outgoing, Undeliverable
 from alerts.notification import CHANNEL
 from alerts.outgoing import Composer
-from alerts.settling import Settler
+from alerts.settling import AWAY, Settler
 from alerts.telling import FAMILY
 from alerts.view import read_alarms
 from carebed.database import OUTAGE, Database
@@ -102,7 +102,7 @@ class Outbox:
         self._database = database
         self._channels = {channel.name: channel for channel in channels}
         self._composer = composer or Composer()
-        self._settler = Settler(database)
+        self._settlers = {one: Settler(database) for one in _SLOTS}
         self._wake = asyncio.Event()
         self._busy: dict[tuple[str, Class], set[asyncio.Task[None]]] = {
             (name, one): set() for name in self._channels for one in _SLOTS
@@ -199,9 +199,16 @@ class Outbox:
 
     async def _settle(self, leased: Leased, outcome: "Handover | Exception") -> None:
         if isinstance(outcome, Handover):
-            for channel, waited_s in await self._settler.settle((leased.rows, outcome)):
-                HANDOVER.labels(channel).observe(waited_s)
-            return
+            try:
+                waits = await self._settlers[_class_of(leased.row)].settle((leased.rows, outcome))
+            except AWAY:
+                raise
+            except Exception as refused:  # noqa: BLE001 - what cannot be written is not sent every 15 s for ever
+                outcome = NotTaken(f"not settled: {type(refused).__name__}")
+            else:
+                for channel, waited_s in waits:
+                    HANDOVER.labels(channel).observe(waited_s)
+                return
         error = _reason(outcome)
         log.warning(
             "notification_not_taken", channel=leased.row.channel, notification=str(leased.row.id),
