@@ -235,7 +235,7 @@ class _OfCase:
             start = goes.get(message.staff_id, self.now)
             if message.kind in OVER:
                 used = {row.contact_method_id for row in told if row.staff_id == message.staff_id and row.attempts}
-                rows += [self._row(message, way, start) for way in _quietest(self.ways[message.staff_id], used)]
+                rows += [self._row(message, way, start) for way in _through(self.ways[message.staff_id], used)]
             elif message.kind in FAMILY:
                 rows += self._family(message, start, [row for row in told if row.staff_id == message.staff_id])
             elif message.kind in NEWS:
@@ -278,6 +278,12 @@ class _OfCase:
         by_code = way.channel in ANSWERED_BY_CODE and message.kind not in NOT_CALLS
         code = _new_code(self.codes.setdefault(way.staff_id, set())) if by_code else None
         return _row(self.case, message, self.now, way.channel, way=way.id, due_at=due_at, code=code)
+
+
+def _through(ways: list[Way], used: set[UUID]) -> list[Way]:
+    """Where it is said that it is over: by another method where those by which somebody was called are gone."""
+    every = {way.id for way in ways} if used else set()
+    return _quietest(ways, used) or _quietest(ways, every)[:1]
 
 
 def _quietest(ways: list[Way], used: set[UUID]) -> list[Way]:

@@ -164,6 +164,16 @@ async def test_everybody_who_was_called_is_told_that_it_is_handled_and_nobody_el
     assert night.sms.take() == [("sms-lin", "resolved")]
 
 
+async def test_who_was_called_by_a_method_that_is_gone_hears_of_the_end_by_another(night: Night) -> None:
+    await night.method("lin", "sms", "sms-new", 2)
+    alarm = await night.world.alarm()
+    await night.round()
+    await night.world.do("UPDATE contact_method SET removed_at = carebed_now() WHERE address = 'sms-lin'")
+    await night.world.move("passer-by", Move.ACCEPT, alarm)
+    await night.round()
+    assert (night.sms.take(), night.voice.take()) == ([("sms-lin", "called"), ("sms-new", "handled")], [])
+
+
 async def test_news_that_one_method_does_not_take_come_by_the_next(night: Night) -> None:
     alarm = await night.world.alarm()
     await night.round()
