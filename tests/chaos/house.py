@@ -28,6 +28,7 @@ from registry.seed import DemoCredentials, seed_demo
 from tests.chaos.broker import BROKERS
 from tests.chaos.ledger import BrokerEnd, Ledger
 from tests.chaos.line import Line
+from tests.chaos.providers import Providers, put_methods
 from tests.forks import Forks
 
 _PAUSE_S = (0.02, 0.3)
@@ -81,7 +82,8 @@ class Kept:
 class ChaosHouse:
     """Everything that is killed and cut off. `workers`: ingest processes of each lane."""
 
-    def __init__(self, directory: Path, broker: str, homes: int, workers: int, ledger: Ledger) -> None:
+    def __init__(self, directory: Path, broker: str, homes: int, workers: int, ledger: Ledger, chance: Random
+    ) -> None:  # fmt: skip
         self.directory = directory
         self.logs = directory / "log"
         self.logs.mkdir(parents=True)
@@ -93,6 +95,8 @@ class ChaosHouse:
         self.lines: dict[str, Line] = {}
         self.health: dict[str, str] = {}
         self._homes, self._workers, self._ledger = homes, workers, ledger
+        self.providers = Providers(chance, f"http://127.0.0.1:{self.http_port}")
+        self._settings: dict[str, str] = {}
         self._forks = Forks()
         self._keeping: list[asyncio.Task[None]] = []
         self._chance = Random()
@@ -110,6 +114,8 @@ class ChaosHouse:
             conn.execute(_SHORT_PATIENCE)
             hashes = conn.execute("SELECT id, secret_hash FROM gateway").fetchall()
         self.broker.set_gateways(hashes)
+        put_methods(urls.owner)
+        self._settings = await self.providers.open(self.directory)
         await self._keep("broker", self._start_broker)
         await self._line("gateways", self.broker.port)
         for program in self._programs():
@@ -126,6 +132,7 @@ class ChaosHouse:
         for name, kept in self.kept.items():
             if (child := kept.running) is not None and name not in ("broker", "database"):
                 await child.stop(signal.SIGTERM, 5.0)
+        await self.providers.close()
         await self._forks.close()
         await self.broker.stop()
         await self.database.stop()
@@ -134,6 +141,7 @@ class ChaosHouse:
 
     def calm(self) -> None:
         """Whatever is frozen or stalled goes on."""
+        self.providers.calm()
         for kept in self.kept.values():
             if (child := kept.running) is not None:
                 child.send(signal.SIGCONT)
@@ -224,7 +232,9 @@ class ChaosHouse:
 
         async def start() -> Child:
             log = self.logs / f"{program.name}.log"
-            return await self._forks.start(program.name, program.arguments, surroundings.environment(program), log)
+            return await self._forks.start(
+                program.name, program.arguments, surroundings.environment(program) | self._settings, log
+            )
 
         self.health[program.name] = program.health_url
         await self._keep(program.name, start)

@@ -43,6 +43,7 @@ def summary(outcome: Outcome) -> dict[str, Any]:
         "receipts_checked": outcome.watch.receipts_checked,
         "looked_up_behind_watermark": outcome.watch.looked_up,
         "moves": len(outcome.desk.remarks) + len(outcome.desk.closed),
+        "messages": outcome.messages,
         "receipt_s": recovery.figures(recovery.receipt_s(calls)),
         "recovery_s": {
             "alarm": recovery.figures(recovery.alarm_lane_s(calls, ended)),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.chaos import pages, rows
+from tests.chaos import pages, providers, rows
 from tests.chaos.accountant import Account, Broken, settle
 from tests.chaos.desk import Desk
 from tests.chaos.gateway import Gateway
@@ -27,6 +27,7 @@ _OPENING_S = 3.0
 _READY_AGAIN_S = 300.0
 _DELIVERED_S = 600.0
 _COMMITTED_S = 300.0
+_HANDED_OVER_S = 180.0
 
 _BEHIND = """
     SELECT lane, shard_group FROM watermark WHERE extract(epoch FROM stamp) <= %s ORDER BY lane, shard_group
@@ -61,6 +62,8 @@ class Outcome:
     reasons: dict[str, int]
     logs: Path
     seconds: float
+    messages: dict[str, int]
+    """What the providers were given, and what became of it."""
     rest_s: float
     """How long the house needed from the last fault until everything was delivered and committed."""
 
@@ -68,8 +71,8 @@ class Outcome:
 async def run(plan: Plan, directory: Path) -> Outcome:
     """Everything; raises only when the house cannot even be started."""
     ledger = Ledger()
-    house = ChaosHouse(directory, plan.broker, plan.homes, plan.workers, ledger)
     chance = random.Random(plan.seed)
+    house = ChaosHouse(directory, plan.broker, plan.homes, plan.workers, ledger, random.Random(plan.seed))
     began = time.monotonic()
     try:
         await house.start()
@@ -94,12 +97,26 @@ async def run(plan: Plan, directory: Path) -> Outcome:
         silences = await asyncio.to_thread(rows.false_silences, reader, ledger)
         account.broken += [Broken("false alarm", one) for one in silences]
         account.broken += [Broken("page", one) for one in await asyncio.to_thread(pages.unaccounted, reader)]
+        messages = await asyncio.to_thread(providers.unaccounted, reader, house.providers)
+        account.broken += [Broken("message", one) for one in messages]
         account.broken += [Broken("invariant", one) for one in watch.broken]
         account.broken += [Broken("move", one) for one in await asyncio.to_thread(desk.broken, reader)]
         account.broken += [Broken("not at rest", one) for one in stuck]
         reasons = await asyncio.to_thread(rows.reasons, reader)
         seconds = time.monotonic() - began
-        return Outcome(plan, ledger, injector, watch, desk, account, reasons, house.logs, seconds, rest_s)
+        return Outcome(
+            plan,
+            ledger,
+            injector,
+            watch,
+            desk,
+            account,
+            reasons,
+            house.logs,
+            seconds,
+            dict(house.providers.figures),
+            rest_s,
+        )
     finally:
         await house.stop()
 
@@ -135,6 +152,9 @@ async def _come_to_rest(house: ChaosHouse, homes: Sequence[Home]) -> list[str]:
     url = house.database.urls().reader
     if not await _within(_COMMITTED_S, lambda: not _behind(url, delivered_at)):
         stuck += [f"watermark of {lane} {group} stands still" for lane, group in _behind(url, delivered_at)]
+    # Back-off is a minute at the most. Reports first: what is said to have failed goes out again.
+    if not await _within(_HANDED_OVER_S, lambda: house.providers.reported and not providers.waiting(url)):
+        stuck.append(f"{providers.waiting(url)} messages are due and not handed over, or not reported yet")
     return stuck
 
 
