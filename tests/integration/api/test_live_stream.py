@@ -20,6 +20,12 @@ async def _opened(stream: Stream) -> Event:
     return event
 
 
+async def _caught_up(service: Service) -> None:
+    """The hub has read all that has happened: nothing of it comes on a stream that opens now."""
+    ((last,),) = service.sql("SELECT max(seq) FROM alarm_event")
+    await until(lambda: service.hub._cursor >= last)
+
+
 async def _broken_off(stream: Stream) -> None:
     """It ends without `end`, so that the board turns red; a change may still have been on its way."""
     while (event := await stream.next(5)) is not None:
@@ -31,6 +37,7 @@ async def test_a_board_gets_the_open_list_and_then_every_change(service: Service
     closed = await service.raised("gw-0002")
     operator = await service.person("operator")
     await operator.move(closed, "resolve", outcome="test")
+    await _caught_up(service)
     async with operator.live() as stream:
         opened = await _opened(stream)
         assert [item["id"] for item in opened.data["items"]] == [standing]
@@ -67,6 +74,7 @@ async def test_nobody_hears_of_another_branch_unless_he_is_called_there(service:
 async def test_a_resumed_stream_brings_what_was_missed_closed_alarms_too(service: Service) -> None:
     operator = await service.person("operator")
     first, second = await service.raised(), await service.raised("gw-0002")
+    await _caught_up(service)
     async with operator.live() as stream:
         await _opened(stream)
         last = stream.last_id
@@ -354,6 +362,7 @@ async def test_while_the_log_is_not_followed_nobody_gets_a_stream(
 async def test_an_event_whose_notify_got_lost_arrives_with_the_tick(service: Service) -> None:
     operator = await service.person("operator")
     alarm = await service.raised()
+    await _caught_up(service)
     async with operator.live() as stream:
         await _opened(stream)
         service.sql(
