@@ -136,8 +136,9 @@ class LaneStage:
                 await asyncio.sleep(0.02)
 
     def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        """Under the role that sees every row, past all lines."""
-        with psycopg.connect(self.postgres.urls().reader, connect_timeout=5) as conn:
+        """Read under the role that sees every row and column, past all lines."""
+        with psycopg.connect(self.postgres.urls().owner, connect_timeout=5) as conn:
+            conn.read_only = True
             return conn.execute(statement.encode(), values).fetchall()
 
     def try_query(self, statement: str) -> list[tuple[Any, ...]] | None:
