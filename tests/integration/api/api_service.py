@@ -164,7 +164,8 @@ class Service:
     statuses: set[tuple[str, str, int]] = field(default_factory=set)
     _clients: list[httpx.AsyncClient] = field(default_factory=list)
     _people: dict[str, Person] = field(default_factory=dict)
-    _owner: psycopg.Connection | None = None
+    _reader: psycopg.Connection | None = None
+    _writer: psycopg.AsyncConnection | None = None
 
     def client(self) -> httpx.AsyncClient:
         """A client without a sign-in."""
@@ -194,11 +195,20 @@ class Service:
         return self._people[login]
 
     def sql(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Run a statement as the owner, committed."""
-        if self._owner is None or self._owner.closed:
-            self._owner = psycopg.connect(self.urls.owner, autocommit=True, options="-c timezone=UTC")
-        cursor = self._owner.execute(statement.encode(), parameters)
-        return cursor.fetchall() if cursor.description else []
+        """Read as the owner. Read only, for it holds the loop up in which the server runs: it must wait for no lock."""
+        if self._reader is None or self._reader.closed:
+            options = "-c timezone=UTC -c default_transaction_read_only=on"
+            self._reader = psycopg.connect(self.urls.owner, autocommit=True, options=options)
+        return self._reader.execute(statement.encode(), parameters).fetchall()
+
+    async def write(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """Write as the owner, committed; what RETURNING says."""
+        if self._writer is None or self._writer.closed:
+            self._writer = await psycopg.AsyncConnection.connect(
+                self.urls.owner, autocommit=True, options="-c timezone=UTC"
+            )
+        cursor = await self._writer.execute(statement.encode(), parameters)
+        return await cursor.fetchall() if cursor.description else []
 
     def home(self, gateway: str = "gw-0001") -> str:
         """A home of the demo district, or of its neighbour (`gw-other-0001`)."""
@@ -215,8 +225,10 @@ class Service:
         """Close all clients."""
         for client in self._clients:
             await client.aclose()
-        if self._owner is not None:
-            self._owner.close()
+        if self._reader is not None:
+            self._reader.close()
+        if self._writer is not None:
+            await self._writer.close()
 
     async def _hold_to_document(self, answer: httpx.Response) -> None:
         """Every status is documented, and every JSON body is of the documented shape."""

@@ -10,10 +10,10 @@ SUPERVISION = {"manager", "supervisor", "admin"}
 _AREAS = ("350102001000", "350103001000")
 
 
-def _put(ground: Any, area: str) -> str:
+async def _put(ground: Any, area: str) -> str:
     """A drill of that area, planned by somebody for tomorrow."""
     drill = str(uuid4())
-    ground.service.sql(
+    await ground.service.write(
         "INSERT INTO drill (id, area_code, kind, most, lasts_s, state, starts_at, ordered_by, ordered_at)"
         " SELECT %s, %s, 'sos', 1, 600, 'planned', now() + interval '1 day', id, now() FROM staff"
         " WHERE login = 'admin'", drill, area,
@@ -24,7 +24,7 @@ def _put(ground: Any, area: str) -> str:
 async def drills(ground: Any, person: Any) -> None:
     for area, alarm in zip(_AREAS, (ground.ours, ground.theirs), strict=True):
         visible = alarm in ground.visible_to(person.login)
-        drill = _put(ground, area)
+        drill = await _put(ground, area)
         listed = await person.get("/drills")
         assert listed.status_code == (200 if person.login in SUPERVISION else 403)
         if listed.status_code == 200:

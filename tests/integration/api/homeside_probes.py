@@ -30,11 +30,11 @@ async def meets_the_door(ground: Any, person: Any) -> None:
 async def meets_the_family(ground: Any, person: Any) -> None:
     for number, (_, home, visible) in enumerate(_both(ground, person)):
         relative = f"00000000-0000-4000-9000-00000000000{number}"
-        ground.service.sql(
+        await ground.service.write(
             "INSERT INTO staff (id, name, role, area_code) SELECT %s, 'R', 'family', area_code FROM home WHERE id = %s"
             " ON CONFLICT DO NOTHING", relative, home,
         )  # fmt: skip
-        ground.service.sql(
+        await ground.service.write(
             "INSERT INTO care_circle (id, home_id, staff_id, relation) VALUES (%s, %s, %s, 'family')"
             " ON CONFLICT DO NOTHING", uuid4(), home, relative,
         )  # fmt: skip
@@ -53,7 +53,7 @@ async def meets_the_circle(ground: Any, person: Any) -> None:
                  for login in ("caregiver1", "caregiver-other"))  # fmt: skip
     for (_, home, visible), who in zip(_both(ground, person), (near, far), strict=True):
         path, allowed = f"/homes/{home}/circle", expected(person, MANAGERS, visible)
-        ground.service.sql("DELETE FROM care_circle WHERE staff_id = %s AND relation = 'volunteer'", who)
+        await ground.service.write("DELETE FROM care_circle WHERE staff_id = %s AND relation = 'volunteer'", who)
         assert (await person.put(f"{path}/volunteer/{who}", {"rank": 7})).status_code == allowed
         answer = await person.get(path)
         assert answer.status_code == allowed
@@ -75,7 +75,7 @@ async def meets_the_incident(ground: Any, person: Any) -> None:
     kinds = {alarm: ground.service.sql("SELECT kind FROM alarm WHERE id = %s", alarm)[0][0]
              for alarm in (ground.ours, ground.theirs)}  # fmt: skip
     try:
-        ground.service.sql("UPDATE alarm SET kind = 'outage' WHERE id = ANY(%s::uuid[])", list(kinds))
+        await ground.service.write("UPDATE alarm SET kind = 'outage' WHERE id = ANY(%s::uuid[])", list(kinds))
         for alarm, _, visible in _both(ground, person):
             assert (await person.get(f"/incidents/{alarm}/homes")).status_code == (200 if visible else 404)
             answer = await person.post(f"/incidents/{alarm}/members/{uuid4()}/tick", {"finding": "well"})
@@ -84,7 +84,7 @@ async def meets_the_incident(ground: Any, person: Any) -> None:
                 assert ("in your areas" in answer.json()["detail"]) is not visible
     finally:
         for alarm, kind in kinds.items():
-            ground.service.sql("UPDATE alarm SET kind = %s WHERE id = %s", kind, alarm)
+            await ground.service.write("UPDATE alarm SET kind = %s WHERE id = %s", kind, alarm)
 
 
 HOMESIDE_PROBES = {

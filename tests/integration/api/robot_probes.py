@@ -20,7 +20,7 @@ async def meets_groups(ground: Any, person: Any) -> None:
             answer = await person.post("/robot-groups", body)
             assert answer.status_code == expected(person, MANAGERS, visible, 201), answer.text
         group = str(uuid4())
-        ground.service.sql(
+        await ground.service.write(
             "INSERT INTO robot_group (id, name, channel, area_code, webhook_url, language, shows, work_orders)"
             " VALUES (%s, 'there', 'feishu', %s, %s, 'zh', '{raised}', false)", group, area, f"https://x/{uuid4()}",
         )  # fmt: skip
@@ -33,7 +33,7 @@ async def meets_groups(ground: Any, person: Any) -> None:
         assert (await person.put(f"/robot-groups/{group}", body)).status_code == status
         assert (await person.post(f"/robot-groups/{group}/test")).status_code == (202 if status == 200 else status)
         assert (await person.delete(f"/robot-groups/{group}")).status_code == status
-        ground.service.sql("DELETE FROM robot_group")
+        await ground.service.write("DELETE FROM robot_group")
 
 
 ROBOT_PROBES = dict.fromkeys(

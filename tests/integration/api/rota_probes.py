@@ -74,7 +74,7 @@ async def changes_pattern(ground: Any, person: Any) -> None:
 
 async def ends_pattern(ground: Any, person: Any) -> None:
     for station, _, visible in both(ground, person):
-        (made,) = ground.service.sql(
+        (made,) = await ground.service.write(
             "INSERT INTO rota_pattern (id, station_id, tier, name) VALUES (gen_random_uuid(), %s, 8, 'x') RETURNING id",
             station,
         )
@@ -88,7 +88,7 @@ async def overrides(ground: Any, person: Any) -> None:
         path = f"/rota-patterns/{pattern}/overrides"
         answer = await person.post(path, {"staff": who, **SPAN})
         assert answer.status_code == expected(person, MANAGERS, visible, 201)
-        (entered,) = ground.service.sql(
+        (entered,) = await ground.service.write(
             "INSERT INTO rota_override (id, pattern_id, staff_id, starts_at, ends_at, entered_by)"
             " VALUES (gen_random_uuid(), %s, %s, now(), now() + interval '1 day', %s) RETURNING id", pattern, who, who,
         )  # fmt: skip
@@ -96,11 +96,11 @@ async def overrides(ground: Any, person: Any) -> None:
         assert answer.status_code == expected(person, MANAGERS, visible)
 
 
-def proposed(ground: Any, station: str, who: str) -> str:
+async def proposed(ground: Any, station: str, who: str) -> str:
     """A swap that caregiver1 or caregiver-other has proposed."""
     proposer = district.fixed_id("staff caregiver1") if station == OURS[0] else who
     to = who if station == OURS[0] else district.fixed_id("staff operator-other")
-    ((swap,),) = ground.service.sql(
+    ((swap,),) = await ground.service.write(
         "INSERT INTO rota_swap (id, pattern_id, proposed_by, proposed_to, starts_at, ends_at)"
         " VALUES (gen_random_uuid(), %s, %s, %s, '2099-01-01', '2099-01-02') RETURNING id",
         pattern_of(ground, station), proposer, to,
@@ -111,7 +111,7 @@ def proposed(ground: Any, station: str, who: str) -> str:
 async def lists_swaps(ground: Any, person: Any) -> None:
     wanted = set()
     for station, who, visible in both(ground, person):
-        swap = proposed(ground, station, who)
+        swap = await proposed(ground, station, who)
         wanted |= {swap} if visible else set()
     seen = {item["id"] for item in (await person.get("/rota-swaps")).json()["items"]}
     assert wanted <= seen
@@ -144,7 +144,7 @@ async def proposes(ground: Any, person: Any) -> None:
 def answers_swap(move: str) -> Any:
     async def probe(ground: Any, person: Any) -> None:
         for station, who, visible in both(ground, person):
-            swap = proposed(ground, station, who)
+            swap = await proposed(ground, station, who)
             answer = await person.post(f"/rota-swaps/{swap}/{move}")
             mine = {"withdraw": {"caregiver1", "caregiver-other"} | MANAGERS, "decline": {"operator-other"}}
             if person.login == "supervisor":
@@ -165,7 +165,7 @@ async def absences(ground: Any, person: Any) -> None:
         for kind, entered_by_himself, withdrawn_by_himself in (("sick", 201, 200), ("holiday", 403, 403)):
             answer = await person.post(path, {"kind": kind, **span})
             assert answer.status_code == (entered_by_himself if himself else expected(person, DESK, visible, 201))
-            (entered,) = ground.service.sql(
+            (entered,) = await ground.service.write(
                 "INSERT INTO staff_absence (id, staff_id, kind, begins_at, ends_at, entered_by) VALUES"
                 " (gen_random_uuid(), %s, %s, '2099-01-01', '2099-01-02', %s) RETURNING id", who, kind, who,
             )  # fmt: skip

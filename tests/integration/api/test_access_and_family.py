@@ -101,14 +101,14 @@ async def test_the_database_itself_keeps_the_notes_shut(service: Service) -> Non
         assert conn.execute("SELECT count(*) FROM access_log").fetchone() == (0,)
         assert conn.execute("UPDATE access_note SET door_code = 'x' WHERE home_id = %s", [home]).rowcount == 0
     with pytest.raises(errors.InsufficientPrivilege):
-        service.sql("DELETE FROM access_log")
+        await service.write("DELETE FROM access_log")
 
 
 async def test_a_relative_chooses_for_himself_and_a_manager_for_his_branch(service: Service) -> None:
     home = service.home()
-    service.sql("UPDATE staff SET role = 'family' WHERE login IN ('caregiver1', 'caregiver2')")
+    await service.write("UPDATE staff SET role = 'family' WHERE login IN ('caregiver1', 'caregiver2')")
     daughter, stranger = await service.person("caregiver1"), await service.person("caregiver2")
-    service.sql(
+    await service.write(
         "INSERT INTO care_circle (id, home_id, staff_id, relation) VALUES (gen_random_uuid(), %s, %s, 'family')",
         home, await daughter.me(),
     )  # fmt: skip

@@ -5,9 +5,9 @@ import uuid
 from api_service import Service
 
 
-def _alarm(service: Service, gateway: str, kind: str, outcome: str | None, *, days_ago: float = 1) -> None:
+async def _alarm(service: Service, gateway: str, kind: str, outcome: str | None, *, days_ago: float = 1) -> None:
     state = "cancelled" if outcome == "cancelled" else "resolved"
-    service.sql(
+    await service.write(
         "INSERT INTO alarm (id, kind, priority, state, area_code, station_id, home_id, merge_key, raised_at,"
         " happened_at, policy, why, outcome, closed_at) SELECT %s, %s, 1, %s, area_code, station_id, id, 'x', at, at,"
         " '{}', '{\"code\": \"x\", \"text\": {\"en\": \"x\", \"zh\": \"x\"}}', nullif(%s, 'cancelled'), at"
@@ -18,10 +18,10 @@ def _alarm(service: Service, gateway: str, kind: str, outcome: str | None, *, da
 
 async def test_the_share_that_was_real_by_kind_area_and_home(service: Service) -> None:
     for outcome in ("emergency", "false_alarm", "no_help_needed", "false_alarm", "test", "cancelled"):
-        _alarm(service, "gw-0001", "inactivity", outcome)
-    _alarm(service, "gw-0002", "sos", "handed_to_120")
-    _alarm(service, "gw-0002", "sos", "help_given", days_ago=40)
-    _alarm(service, "gw-other-0001", "sos", "false_alarm")
+        await _alarm(service, "gw-0001", "inactivity", outcome)
+    await _alarm(service, "gw-0002", "sos", "handed_to_120")
+    await _alarm(service, "gw-0002", "sos", "help_given", days_ago=40)
+    await _alarm(service, "gw-other-0001", "sos", "false_alarm")
     manager = await service.person("manager")
     load = (await manager.get("/alarm-load")).json()
     assert load["area"] == (await manager.get("/me")).json()["area"]

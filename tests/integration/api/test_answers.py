@@ -58,7 +58,7 @@ class Ground:
 
     async def go_out(self) -> None:
         """Everything that waits goes out."""
-        self.service.sql(
+        await self.service.write(
             "UPDATE notification SET next_attempt_at = '-infinity', due_at = least(due_at, created_at)"
             " WHERE state = 'pending' AND due_at < 'infinity'"
         )
@@ -67,7 +67,7 @@ class Ground:
     async def call(self, step: int = 1) -> None:
         """What the ladder does: the caregiver is called."""
         for channel in ("sms", "voice"):
-            self.service.sql(
+            await self.service.write(
                 """INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step,
                        life_critical, payload, state, created_at, next_attempt_at, answer_code)
                    SELECT gen_random_uuid(), %s, channel, staff_id, id, 'called', %s, true, '{}', 'pending',
@@ -75,11 +75,11 @@ class Ground:
                    FROM contact_method WHERE channel = %s AND staff_id = %s""",
                 self.alarm, step, f"47{step}", channel, self.staff,
             )  # fmt: skip
-        self.service.sql(
+        await self.service.write(
             """INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', %s, now())
                ON CONFLICT DO NOTHING""", self.alarm, self.staff, step,
         )  # fmt: skip
-        self.service.sql("UPDATE alarm SET step = %s WHERE id = %s", step, self.alarm)
+        await self.service.write("UPDATE alarm SET step = %s WHERE id = %s", step, self.alarm)
         await self.go_out()
 
     def message(self, channel: str = "sms") -> UUID:
@@ -119,7 +119,7 @@ async def _ground(urls: DatabaseUrls, seeded: Seeded, web: Path) -> AsyncIterato
         alarm = await service.raised()
         staff = await (await service.person("caregiver1")).me()
         for rank, channel in enumerate(("sms", "voice")):
-            service.sql(
+            await service.write(
                 "INSERT INTO contact_method (id, staff_id, channel, address, rank, verified_at)"
                 " VALUES (gen_random_uuid(), %s, %s, %s, %s, carebed_now())", staff, channel, f"+86{PHONE}", rank,
             )  # fmt: skip
@@ -179,7 +179,7 @@ async def test_a_page_tells_what_has_happened_meanwhile(ground: Ground) -> None:
 
 @pytest.mark.parametrize("why", ["expired", "left", "removed"])
 async def test_a_link_ends_with_its_time_its_person_and_its_method(ground: Ground, why: str) -> None:
-    ground.service.sql(
+    await ground.service.write(
         {
             "expired": "UPDATE notification SET created_at = created_at - interval '25 hours'",
             "left": "UPDATE staff SET active = false WHERE login = 'caregiver1'",
@@ -228,7 +228,7 @@ async def test_a_reply_without_a_code_counts_where_it_can_mean_but_one(ground: G
 
 
 async def test_nobody_who_has_left_answers_by_sms(ground: Ground) -> None:
-    ground.service.sql("UPDATE staff SET active = false WHERE login = 'caregiver1'")
+    await ground.service.write("UPDATE staff SET active = false WHERE login = 'caregiver1'")
     await ground.report("sms-up", {"phone_number": PHONE, "content": "1471", "sequence_id": "a"})
     assert ground.answers() == []
 
@@ -239,7 +239,7 @@ async def test_a_code_that_two_people_of_one_telephone_have_for_different_alarms
     """Codes are told apart for each person only: a couple that shares a number may have the same one twice."""
     other = await (await ground.service.person("caregiver2")).me()
     alarm = await ground.service.raised(kind="assist")
-    ground.service.sql(
+    await ground.service.write(
         """WITH method AS (INSERT INTO contact_method (id, staff_id, channel, address, verified_at)
                VALUES (gen_random_uuid(), %s, 'sms', %s, carebed_now()) RETURNING id, staff_id)
            INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical,
@@ -278,7 +278,7 @@ async def test_a_key_answers_and_both_reports_of_it_are_one(ground: Ground) -> N
 
 async def test_a_key_is_known_before_the_call_was_settled(ground: Ground) -> None:
     """The process died between the call and its settling: the provider's id was never written."""
-    ground.service.sql("UPDATE notification SET provider_id = NULL, state = 'pending' WHERE channel = 'voice'")
+    await ground.service.write("UPDATE notification SET provider_id = NULL, state = 'pending' WHERE channel = 'voice'")
     ref = reference(ground.message("voice"))
     await ground.report("voice-call-report", {"status_code": "300000", "call_id": "c", "out_id": ref, "dtmf": "2"})
     assert ground.answers() == [("declined", "voice", ground.staff)]
@@ -303,7 +303,7 @@ async def test_a_call_that_bounces_goes_out_again(ground: Ground) -> None:
     )
     assert (state, error, due) == ("handed_over", "MK:0001", True)
     ground.sms.sent.clear()
-    ground.service.sql("UPDATE notification SET next_attempt_at = '-infinity' WHERE id = %s", ground.message())
+    await ground.service.write("UPDATE notification SET next_attempt_at = '-infinity' WHERE id = %s", ground.message())
     await ground.outbox.cycle()
     assert [one.id for one in ground.sms.sent] == [ground.message()]
 

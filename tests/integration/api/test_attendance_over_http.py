@@ -8,8 +8,8 @@ from api_service import Service
 from api import hub
 
 
-def _everybody_leaves(service: Service) -> None:
-    service.sql("UPDATE staff_session SET seen_at = clock_timestamp() - interval '1 hour'")
+async def _everybody_leaves(service: Service) -> None:
+    await service.write("UPDATE staff_session SET seen_at = clock_timestamp() - interval '1 hour'")
 
 
 async def _somebody_is_there(service: Service) -> None:
@@ -25,9 +25,9 @@ async def test_a_request_or_an_open_stream_is_being_there(service: Service, monk
     async with operator.live() as stream:
         assert await stream.next() is not None
         for _ in range(2):  # for as long as it is open
-            _everybody_leaves(service)
+            await _everybody_leaves(service)
             await _somebody_is_there(service)
-    _everybody_leaves(service)
+    await _everybody_leaves(service)
     assert (await operator.get("/me")).status_code == 200
     await _somebody_is_there(service)
 
@@ -36,8 +36,10 @@ async def test_who_signs_off_gives_his_alarms_back_unless_he_is_at_another_devic
     alarm = await service.raised()
     first, second = await service.sign_in("operator"), await service.sign_in("operator")
     assert (await first.move(alarm, "acknowledge")).status_code == 200
-    service.sql("DELETE FROM staff_session WHERE access_hash NOT IN (SELECT access_hash FROM staff_session"
-                " ORDER BY id DESC LIMIT 2)")  # fmt: skip
+    await service.write(
+        "DELETE FROM staff_session WHERE access_hash NOT IN (SELECT access_hash FROM staff_session"
+        " ORDER BY id DESC LIMIT 2)"
+    )
     await first.post("/auth/sign-out")
     assert (await second.alarm(alarm))["owner"]["type"] == "staff"
     assert (await second.post("/auth/sign-out")).status_code == 204

@@ -64,9 +64,9 @@ async def test_a_code_holds_for_a_few_attempts_and_some_minutes(telephones: Serv
     for _ in range(ATTEMPTS):
         assert (await lin.post(f"{one}/verify", {"code": wrong})).status_code == 422
     assert "no more" in (await lin.post(f"{one}/verify", {"code": right})).json()["detail"]
-    telephones.sql("UPDATE contact_method SET code_sent_at = code_sent_at - interval '2 minutes'")
+    await telephones.write("UPDATE contact_method SET code_sent_at = code_sent_at - interval '2 minutes'")
     assert (await lin.post(f"{one}/code")).status_code == 202
-    telephones.sql("UPDATE contact_method SET code_expires_at = clock_timestamp() - interval '1 second'")
+    await telephones.write("UPDATE contact_method SET code_expires_at = clock_timestamp() - interval '1 second'")
     assert (await lin.post(f"{one}/verify", {"code": code_sent(telephones)})).status_code == 422
 
 
@@ -76,9 +76,9 @@ async def test_codes_are_not_sent_too_often(telephones: Service) -> None:
     one = f"{path}/{(await lin.post(path, PHONE)).json()['id']}"
     assert (await lin.post(f"{one}/code")).status_code == 429, "not within a minute"
     for _ in range(CODES_A_DAY - 1):
-        telephones.sql("UPDATE contact_method SET code_sent_at = code_sent_at - interval '2 minutes'")
+        await telephones.write("UPDATE contact_method SET code_sent_at = code_sent_at - interval '2 minutes'")
         assert (await lin.post(f"{one}/code")).status_code == 202
-    telephones.sql("UPDATE contact_method SET code_sent_at = code_sent_at - interval '2 minutes'")
+    await telephones.write("UPDATE contact_method SET code_sent_at = code_sent_at - interval '2 minutes'")
     assert (await lin.post(f"{one}/code")).status_code == 429, "nor all day"
     ((sent,),) = telephones.sql("SELECT count(*) FROM notification WHERE kind = 'verify'")
     assert sent == CODES_A_DAY
@@ -86,7 +86,7 @@ async def test_codes_are_not_sent_too_often(telephones: Service) -> None:
 
 async def test_a_manager_keeps_the_methods_of_those_who_never_sign_in(telephones: Service) -> None:
     neighbour = "00000000-0000-4000-8000-000000000001"
-    telephones.sql(
+    await telephones.write(
         "INSERT INTO staff (id, name, role, area_code) VALUES (%s, 'N', 'neighbour', '350102001001')", neighbour
     )
     manager = await telephones.person("manager")

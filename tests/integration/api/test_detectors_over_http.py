@@ -78,7 +78,7 @@ async def test_what_cannot_be_is_refused_with_a_sentence_and_changes_nothing(ser
 async def test_what_is_set_has_the_homes_of_the_scope_looked_at(service: Service) -> None:
     manager = await service.person("manager")
     for path, homes in ((f"/homes/{service.home('gw-0001')}", 1), ("/areas/350102001000", None)):
-        service.sql("DELETE FROM wake")
+        await service.write("DELETE FROM wake")
         assert (await manager.put(f"{path}/parameters/not_worn", {"values": {"enabled": True}})).status_code == 200
         (woken,) = service.sql("SELECT count(DISTINCT home_id) FROM wake")
         (all_homes,) = service.sql("SELECT count(*) FROM home WHERE area_code LIKE '350102001%%'")
@@ -89,8 +89,8 @@ async def test_homes_are_judged_at_once_by_what_is_set_for_inactivity(service: S
     """Their deadlines were reckoned by what held before, which may be twelve hours away; the others' stay."""
     manager, home, far = await service.person("manager"), service.home("gw-0001"), service.home("gw-other-0001")
     station = str(service.sql(STATION_OF_HOME, home)[0][0])
-    service.sql("DELETE FROM deadline WHERE kind = 'inactivity'")
-    service.sql("INSERT INTO deadline (kind, subject, due_at) SELECT 'inactivity', id::text, now() FROM home")
+    await service.write("DELETE FROM deadline WHERE kind = 'inactivity'")
+    await service.write("INSERT INTO deadline (kind, subject, due_at) SELECT 'inactivity', id::text, now() FROM home")
     everywhere = _homes_of(service, "area_code LIKE '350102001%%'")
     for scope, where, homes in (
         ("home", home, {home}), ("station", station, _homes_of(service, "station_id = %s", station)),
@@ -110,7 +110,7 @@ async def test_homes_are_judged_at_once_by_what_is_set_for_inactivity(service: S
 
 async def _brought_forward(service: Service, change: Awaitable[Response]) -> set[str]:
     """Homes that are due because of the change; before it, none was due for nine hours."""
-    service.sql("UPDATE deadline SET due_at = carebed_now() + interval '9 h' WHERE kind = 'inactivity'")
+    await service.write("UPDATE deadline SET due_at = carebed_now() + interval '9 h' WHERE kind = 'inactivity'")
     assert (await change).status_code == 200
     due = service.sql("SELECT subject FROM deadline WHERE kind = 'inactivity' AND due_at <= carebed_now()")
     return {str(subject) for (subject,) in due}

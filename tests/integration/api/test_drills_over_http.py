@@ -32,7 +32,7 @@ async def _ordered(service: Service, **more: Any) -> Any:
 
 
 async def test_a_drill_from_its_order_to_its_evidence(service: Service) -> None:
-    service.sql(
+    await service.write(
         "INSERT INTO contact_method (id, staff_id, channel, address, rank, verified_at)"
         " SELECT gen_random_uuid(), id, 'sms', login, 0, now() FROM staff WHERE role = 'caregiver'"
     )

@@ -8,10 +8,10 @@ from api_service import Service
 HOUR = datetime(2026, 11, 20, 8, tzinfo=UTC)
 
 
-def _hours(service: Service, device: str, kind: str, *figures: tuple[int, int, float | None]) -> None:
+async def _hours(service: Service, device: str, kind: str, *figures: tuple[int, int, float | None]) -> None:
     """(hours after HOUR, readings, sum; None: no numbers)."""
     for after, readings, total in figures:
-        service.sql(
+        await service.write(
             "INSERT INTO reading_hour (device_id, hour, type, readings, numbers, sum, min, max, first, last)"
             " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1, 2)",
             device, HOUR + timedelta(hours=after), kind, readings, readings if total is not None else 0,
@@ -23,8 +23,8 @@ async def test_series_come_in_columns_by_device_and_type(service: Service) -> No
     """Hours in order whatever the order of writing; a mean where there are numbers."""
     gateway = "gw-0001"
     (device, kind), *_ = service.sql("SELECT id, kind FROM device WHERE gateway_id = %s ORDER BY id DESC", gateway)
-    _hours(service, device, "heart_rate", (3, 4, 260.0), (1, 2, 140.0))
-    _hours(service, device, "blood_pressure", (1, 5, None))
+    await _hours(service, device, "heart_rate", (3, 4, 260.0), (1, 2, 140.0))
+    await _hours(service, device, "blood_pressure", (1, 5, None))
     operator = await service.person("operator")
     answer = await operator.get(
         f"/homes/{service.home(gateway)}/readings", **{"from": "2026-11-20T16:00+08:00", "to": "2026-11-20T12:00Z"}
@@ -40,11 +40,11 @@ async def test_series_come_in_columns_by_device_and_type(service: Service) -> No
 async def test_a_span_takes_in_its_beginning_and_not_its_end(service: Service) -> None:
     """By default it is the last week."""
     ((device,),) = service.sql("SELECT min(id) FROM device WHERE gateway_id = 'gw-0001'")
-    _hours(service, device, "motion", (0, 1, 1.0), (1, 1, 1.0))
+    await _hours(service, device, "motion", (0, 1, 1.0), (1, 1, 1.0))
     home, operator = service.home(), await service.person("operator")
     answer = await operator.get(f"/homes/{home}/readings", **{"from": "2026-11-20T08:00Z", "to": "2026-11-20T09:00Z"})
     assert [item["hour"] for item in answer.json()["items"]] == [["2026-11-20T08:00:00.000Z"]]
-    service.sql(
+    await service.write(
         "UPDATE reading_hour SET hour = date_trunc('hour', carebed_now())"
         " - interval '1 day' * (6 + extract(hour FROM hour) - 8)"
     )

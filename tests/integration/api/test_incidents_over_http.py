@@ -25,11 +25,11 @@ async def cut(service: Service) -> Cut:
     incident = await service.raised("gw-0003", kind="leak")
     members = [await service.raised(gateway, kind=kind) for gateway, kind in
                (("gw-0001", "assist"), ("gw-0001", "leak"), ("gw-0002", "assist"))]  # fmt: skip
-    service.sql(
+    await service.write(
         "UPDATE alarm SET kind = 'outage', home_id = NULL, resident_id = NULL, merge_key = 'outage:x' WHERE id = %s",
         incident,
     )
-    service.sql(
+    await service.write(
         "UPDATE alarm SET kind = 'mains', priority = 2, incident_id = %s, merge_key = id::text"
         " WHERE id = ANY(%s::uuid[])",
         incident, members,

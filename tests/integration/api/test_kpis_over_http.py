@@ -38,7 +38,7 @@ async def test_a_supervisor_counts_his_branch_and_no_other(service: Service) -> 
 
 async def test_the_same_as_a_table_for_a_spreadsheet(service: Service) -> None:
     await _call(service, "gw-0001", "operator", "help_given")
-    service.sql("UPDATE station SET name = '=1+1'")
+    await service.write("UPDATE station SET name = '=1+1'")
     answer = await (await service.person("manager")).get("/kpis", format="csv")
     assert answer.headers["content-type"].startswith("text/csv")
     assert "attachment" in answer.headers["content-disposition"]

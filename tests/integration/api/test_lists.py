@@ -23,7 +23,7 @@ _MORE = """
 
 
 async def test_the_board_is_by_urgency_and_its_pages_make_up_the_whole(service: Service) -> None:
-    service.sql(_MORE, service.home())
+    await service.write(_MORE, service.home())
     operator = await service.person("operator")
     whole = (await operator.get("/alarms", limit=500)).json()
     assert len(whole["items"]) == 120
@@ -35,7 +35,7 @@ async def test_the_board_is_by_urgency_and_its_pages_make_up_the_whole(service: 
 
 
 async def test_what_is_over_comes_newest_first(service: Service) -> None:
-    service.sql(_MORE, service.home())
+    await service.write(_MORE, service.home())
     operator = await service.person("operator")
     items = await _pages(operator, "closed", 11)
     assert len({item["id"] for item in items}) == len(items) == 120
@@ -48,8 +48,8 @@ async def test_what_is_over_comes_newest_first(service: Service) -> None:
 
 async def test_an_incident_lists_the_alarm_of_every_home_open_and_closed(service: Service) -> None:
     incident = await service.raised(kind="leak")
-    service.sql(_MORE, service.home())
-    service.sql("UPDATE alarm SET incident_id = %s WHERE priority > 0 AND id <> %s", incident, incident)
+    await service.write(_MORE, service.home())
+    await service.write("UPDATE alarm SET incident_id = %s WHERE priority > 0 AND id <> %s", incident, incident)
     operator = await service.person("operator")
     seen: list[str] = []
     cursor: str | None = None

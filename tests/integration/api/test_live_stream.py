@@ -64,7 +64,9 @@ async def test_nobody_hears_of_another_branch_unless_he_is_called_there(service:
         assert (await _opened(stream)).data["items"] == []
         ours = await service.raised()
         assert (await desk.until("alarm")).data["id"] == ours
-        service.sql("INSERT INTO response (alarm_id, staff_id, state, step) VALUES (%s, %s, 'called', 1)", ours, who)
+        await service.write(
+            "INSERT INTO response (alarm_id, staff_id, state, step) VALUES (%s, %s, 'called', 1)", ours, who
+        )
         theirs = await service.raised("gw-other-0001", by="operator-other")
         assert (await stream.until("alarm")).data["id"] == theirs, "the other branch's raise was not sent"
         await operator.move(ours, "acknowledge")
@@ -188,7 +190,7 @@ async def test_who_opens_his_stream_later_is_paged_then_and_once(service: Servic
     for one in (alarm, over):
         await operator.move(one, "escalate")
     await operator.move(over, "resolve", outcome="test")
-    service.sql("UPDATE alarm SET closed_at = closed_at - interval '1 hour' WHERE closed_at IS NOT NULL")
+    await service.write("UPDATE alarm SET closed_at = closed_at - interval '1 hour' WHERE closed_at IS NOT NULL")
     async with caregiver.live() as stream:
         call = await stream.until("call")
         assert call.data["alarm"] == alarm
@@ -226,7 +228,7 @@ async def test_signing_out_ends_that_sessions_stream_at_once(service: Service) -
 
 async def test_the_stream_ends_when_the_token_runs_out(service: Service) -> None:
     operator = await service.sign_in("operator")
-    service.sql("UPDATE staff_session SET access_expires_at = clock_timestamp() + interval '1 s'")
+    await service.write("UPDATE staff_session SET access_expires_at = clock_timestamp() + interval '1 s'")
     async with operator.live() as stream:
         assert (await stream.until("end")).data == {"reason": "expired"}
 
@@ -247,7 +249,7 @@ async def test_the_stream_ends_when_the_rights_change(
     operator = await service.sign_in("operator")
     async with operator.live() as stream:
         await _opened(stream)
-        service.sql(change)
+        await service.write(change)
         assert (await stream.until("end")).data == {"reason": reason}
 
 
@@ -317,8 +319,8 @@ async def test_a_database_that_hangs_ends_every_stream_as_well(
     alarm = await service.raised()
     async with operator.live() as stream:
         await _opened(stream)
-        with psycopg.connect(service.urls.owner) as conn:
-            conn.execute("LOCK TABLE alarm_event IN ACCESS EXCLUSIVE MODE")
+        async with await psycopg.AsyncConnection.connect(service.urls.owner) as conn:
+            await conn.execute("LOCK TABLE alarm_event IN ACCESS EXCLUSIVE MODE")
             await _broken_off(stream)
             assert service.hub.ready() is not None
             assert (await operator.get("/live")).status_code == 503
@@ -365,7 +367,7 @@ async def test_an_event_whose_notify_got_lost_arrives_with_the_tick(service: Ser
     await _caught_up(service)
     async with operator.live() as stream:
         await _opened(stream)
-        service.sql(
+        await service.write(
             "INSERT INTO alarm_event (seq, alarm_id, version, at, type, actor_type)"
             " SELECT nextval('alarm_event_seq'), id, version, now(), 'comment', 'engine' FROM alarm"
         )

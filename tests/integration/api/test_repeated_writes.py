@@ -79,7 +79,7 @@ async def test_what_was_never_done_is_not_kept(service: Service) -> None:
     alarm = await service.raised("gw-other-0001", by="operator-other")
     operator = await service.person("operator")
     assert (await operator.move(alarm, "accept", key="k")).status_code == 404
-    service.sql("UPDATE staff SET area_code = '350100000000' WHERE login = 'operator'")
+    await service.write("UPDATE staff SET area_code = '350100000000' WHERE login = 'operator'")
     assert (await operator.move(alarm, "accept", key="k")).status_code == 200
 
 

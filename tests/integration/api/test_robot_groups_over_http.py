@@ -30,8 +30,10 @@ async def test_a_group_is_set_up_tried_out_changed_and_removed(service: Service,
     path = f"/robot-groups/{shown['id']}"
     assert (await manager.post(f"{path}/test")).json()["test_wanted"] is True
 
-    service.sql("UPDATE robot_group SET last_error = 'wrong_signature (310000)', failures = 3, failed_at = now(),"
-                " paused_until = now() + interval '5 minutes'")  # fmt: skip
+    await service.write(
+        "UPDATE robot_group SET last_error = 'wrong_signature (310000)', failures = 3, failed_at = now(),"
+        " paused_until = now() + interval '5 minutes'"
+    )
     (seen,) = (await manager.get("/robot-groups")).json()["items"]
     assert (seen["last_error"], seen["failures"]) == ("wrong_signature (310000)", 3)
     assert seen["paused_until"]

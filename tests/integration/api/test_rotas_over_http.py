@@ -42,8 +42,8 @@ async def on_call(person: Person, **asked: str) -> list[str]:
     return [one["staff_name"] for one in answer.json()["shifts"]]
 
 
-def advance(service: Service, by: timedelta) -> None:
-    service.sql("UPDATE clock_shift SET shift = shift + %s, shifted_at = clock_timestamp()", by)
+async def advance(service: Service, by: timedelta) -> None:
+    await service.write("UPDATE clock_shift SET shift = shift + %s, shifted_at = clock_timestamp()", by)
 
 
 async def test_a_manager_plans_a_week_and_changes_it_for_a_day_to_come(service: Service) -> None:
@@ -173,7 +173,7 @@ async def test_a_swap_that_has_begun_or_whose_shift_has_changed_stays_as_it_is(s
     assert "changed" in refused.json()["detail"]
     assert (await chen.post(f"/rota-swaps/{swaps[1]}/decline")).json()["state"] == "declined"
     assert (await chen.post(f"/rota-swaps/{swaps[0]}/accept")).status_code == 200
-    advance(service, datetime.fromisoformat(first["starts_at"]) - now + timedelta(hours=1))
+    await advance(service, datetime.fromisoformat(first["starts_at"]) - now + timedelta(hours=1))
     assert await on_call(chen) == ["陈知夏"]
     refused = await manager.post(f"/rota-swaps/{swaps[0]}/withdraw")
     assert refused.status_code == 409
@@ -200,7 +200,7 @@ async def test_who_reports_himself_sick_is_a_gap_until_somebody_covers_it_and_it
     sick = await service.person(login)
     other = await service.person("caregiver3")
     ((began,),) = service.sql("SELECT carebed_now()")
-    advance(service, timedelta(minutes=10))
+    await advance(service, timedelta(minutes=10))
     path = f"/staff/{on}/absences"
     span = {"begins_at": began.isoformat(), "ends_at": (began + timedelta(days=3)).isoformat()}
     assert (await sick.post(path, {"kind": "holiday", **span})).status_code == 403
@@ -217,7 +217,7 @@ async def test_who_reports_himself_sick_is_a_gap_until_somebody_covers_it_and_it
     assert cover.status_code == 201, cover.text
     assert await on_call(manager) == ["吴可欣"]
     assert (await manager.get("/rota-gaps", station=STATION, days=3)).json()["items"] == []
-    advance(service, timedelta(minutes=10))
+    await advance(service, timedelta(minutes=10))
     ((at,),) = service.sql("SELECT carebed_now()")
     withdrawn = await manager.delete(f"/rota-patterns/{pattern}/overrides/{cover.json()['id']}")
     assert withdrawn.json()["withdrawn_by"] == await manager.me()
@@ -232,7 +232,7 @@ async def test_who_reports_himself_sick_is_a_gap_until_somebody_covers_it_and_it
 
 
 async def test_a_rota_of_berlin_follows_the_clocks_of_berlin(service: Service) -> None:
-    service.sql("UPDATE area SET time_zone = 'Europe/Berlin' WHERE code = '350102001000'")
+    await service.write("UPDATE area SET time_zone = 'Europe/Berlin' WHERE code = '350102001000'")
     await only_post(service)
     berlin = ZoneInfo("Europe/Berlin")
     ((now,),) = service.sql("SELECT carebed_now()")
@@ -242,7 +242,7 @@ async def test_a_rota_of_berlin_follows_the_clocks_of_berlin(service: Service) -
         if (instant_of(berlin, day + timedelta(days=1), time(8)) - instant_of(berlin, day, time(8)))
         != timedelta(days=1)
     )
-    advance(service, datetime.combine(back, time(0), tzinfo=UTC) - now - timedelta(days=2))
+    await advance(service, datetime.combine(back, time(0), tzinfo=UTC) - now - timedelta(days=2))
     manager = await service.person("manager")
     pattern = service.sql("SELECT id FROM rota_pattern WHERE name = 'Day and night'")[0][0]
     # A new version makes the shifts of these weeks anew.

@@ -116,7 +116,7 @@ async def _finds_homes(ground: Ground, person: Person) -> None:
 
 async def _reads_history(ground: Ground, person: Person) -> None:
     for gateway, alarm in (("gw-0001", ground.ours), ("gw-other-0001", ground.theirs)):
-        ground.service.sql(
+        await ground.service.write(
             "INSERT INTO reading_hour (device_id, hour, type, readings, numbers)"
             " SELECT id, '2026-11-20 08:00Z', 'motion', 3, 0 FROM device WHERE gateway_id = %s"
             " ON CONFLICT DO NOTHING", gateway,
@@ -159,7 +159,7 @@ async def _reads_kpis(ground: Ground, person: Person) -> None:
 
 
 async def _reads_readiness(ground: Ground, person: Person) -> None:
-    ground.service.sql(
+    await ground.service.write(
         "INSERT INTO readiness (station_id, homes, first_homes, judged_at, until, gaps) SELECT id, 2,"
         " (SELECT jsonb_agg(jsonb_build_object('home', id, 'policy', 'own', 'step', 1, 'targets', jsonb_build_array("
         " 'family'), 'from', now(), 'until', now(), 'reason', 'nobody')) FROM (SELECT DISTINCT ON (left(area_code, 6))"
@@ -272,7 +272,7 @@ async def _absent(ground: Ground, person: Person) -> None:
     span = {"begins_at": "2026-11-22T08:00:00Z", "ends_at": "2026-11-23T08:00:00Z"}
     for home, alarm in zip(_places(ground, "homes"), (ground.ours, ground.theirs), strict=True):
         path, visible = f"/homes/{home}/absences", alarm in ground.visible_to(person.login)
-        (entered,) = ground.service.sql(
+        (entered,) = await ground.service.write(
             "INSERT INTO absence (id, home_id, begins_at, ends_at, entered_by)"
             " SELECT gen_random_uuid(), %s, now(), now() + interval '1 day', id FROM staff LIMIT 1 RETURNING id", home,
         )  # fmt: skip
@@ -293,7 +293,7 @@ def _staff(ground: Ground, login: str) -> str:
 
 async def _is_reached(ground: Ground, person: Person) -> None:
     """One's own methods; a manager sees those of his branch and keeps those of people who never sign in."""
-    ground.service.sql(
+    await ground.service.write(
         """INSERT INTO staff (id, name, role, area_code) VALUES
            ('00000000-0000-4000-8000-000000000001', 'N', 'neighbour', '350102001001'),
            ('00000000-0000-4000-8000-000000000002', 'M', 'neighbour', '350103001001') ON CONFLICT DO NOTHING"""
@@ -319,7 +319,7 @@ async def _is_reached(ground: Ground, person: Person) -> None:
 async def _keeps(ground: Ground, person: Person, staff: str, refused: int | None) -> None:
     """Every write; `refused`: the status with which all of them are, None: they are done."""
     path = f"/staff/{staff}/contact-methods"
-    ground.service.sql(
+    await ground.service.write(
         "INSERT INTO contact_method (id, staff_id, channel, address)"
         " VALUES (gen_random_uuid(), %s, 'sms', '+8613800000000')"
         " ON CONFLICT (staff_id, channel, address) DO UPDATE SET removed_at = NULL, code_sent_at = NULL", staff,
@@ -352,7 +352,7 @@ async def _sets_policies(ground: Ground, person: Person) -> None:
         visible, policy = alarm in ground.visible_to(person.login), uuid4()
         expected = 403 if person.login not in managers else 200 if visible else 404
         assert (await person.put(f"/policies/{policy}", {**_LADDER, "area": area})).status_code == expected
-        ground.service.sql(
+        await ground.service.write(
             "INSERT INTO policy (id, area_code, ladder) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING",
             policy, area, '{"name": "n", "steps": [{"delay_s": 0, "call": ["desk"]}]}',
         )  # fmt: skip
@@ -362,7 +362,7 @@ async def _sets_policies(ground: Ground, person: Person) -> None:
             assert (str(policy) in {one["id"] for one in answer.json()["items"]}) == visible
         assert (await person.put(f"/policies/{policy}", {**_LADDER, "area": area})).status_code == expected
         assert (await person.delete(f"/policies/{policy}")).status_code == expected
-        ground.service.sql("DELETE FROM policy")
+        await ground.service.write("DELETE FROM policy")
 
 
 async def _previews(ground: Ground, person: Person) -> None:
@@ -478,7 +478,7 @@ async def test_a_responder_sees_the_alarm_he_was_called_to_outside_his_areas(gro
     caregiver = await service.person("caregiver-other")
     who = await caregiver.me()
     assert (await caregiver.get(f"/alarms/{ground.ours}")).status_code == 404
-    service.sql(
+    await service.write(
         "INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', 1, now())",
         ground.ours, who,
     )  # fmt: skip
@@ -510,7 +510,7 @@ async def test_a_caregiver_reads_the_name_of_whoever_holds_the_alarm_above_him(g
 @pytest.mark.parametrize("role", ["neighbour", "volunteer", "family"])
 async def test_who_is_no_staff_sees_the_alarm_he_is_called_to_and_nothing_else(ground: Ground, role: str) -> None:
     service = ground.service
-    service.sql("UPDATE staff SET role = %s WHERE login = 'caregiver1'", role)
+    await service.write("UPDATE staff SET role = %s WHERE login = 'caregiver1'", role)
     person = await service.person("caregiver1")
     for path in ("/alarms", "/homes", "/visits"):
         assert (await person.get(path)).json()["items"] == []
@@ -518,7 +518,7 @@ async def test_who_is_no_staff_sees_the_alarm_he_is_called_to_and_nothing_else(g
         event = await stream.next()
         assert event is not None
         assert event.data["items"] == []
-    service.sql(
+    await service.write(
         "INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', 1, now())",
         ground.ours, await person.me(),
     )  # fmt: skip

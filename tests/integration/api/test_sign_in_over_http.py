@@ -93,7 +93,7 @@ async def test_an_access_token_does_not_refresh_and_a_refresh_token_opens_nothin
 )
 async def test_an_expired_token_and_a_person_who_has_left_open_nothing(service: Service, event: str) -> None:
     person = await service.sign_in("caregiver1")
-    service.sql(event)
+    await service.write(event)
     answer = await person.get("/me")
     assert answer.status_code == 401
     assert "invalid_token" in answer.headers["WWW-Authenticate"]
@@ -101,7 +101,7 @@ async def test_an_expired_token_and_a_person_who_has_left_open_nothing(service: 
 
 async def test_a_person_who_has_left_neither_signs_in_nor_refreshes(service: Service) -> None:
     person = await service.sign_in("caregiver1")
-    service.sql("UPDATE staff SET active = false WHERE login = 'caregiver1'")
+    await service.write("UPDATE staff SET active = false WHERE login = 'caregiver1'")
     assert (await _refresh(service, person.tokens)).status_code == 401
     form = {"grant_type": "password", "username": "caregiver1", "password": service.password("caregiver1")}
     assert (await _token(service, **form)).status_code == 401
@@ -124,7 +124,7 @@ async def test_the_database_holds_no_token_that_could_be_used(service: Service) 
 
 async def test_a_shifted_demo_clock_signs_nobody_out(service: Service) -> None:
     person = await service.sign_in("operator")
-    service.sql("UPDATE clock_shift SET shift = interval '30 days'")
+    await service.write("UPDATE clock_shift SET shift = interval '30 days'")
     assert (await person.get("/me")).status_code == 200
 
 

@@ -41,7 +41,7 @@ class Ground:
 
     async def go_out(self) -> list[dict[str, Any]]:
         """What the browser got of everything that waits."""
-        self.service.sql("UPDATE notification SET next_attempt_at = '-infinity' WHERE channel = 'webpush'")
+        await self.service.write("UPDATE notification SET next_attempt_at = '-infinity' WHERE channel = 'webpush'")
         self.pushes.taken.clear()
         await self.outbox.cycle()
         return [said for _, said in self.pushes.taken]
@@ -81,7 +81,7 @@ async def _ground(urls: DatabaseUrls, seeded: Seeded, directory: Path) -> AsyncI
             database = Database(urls.engine, application="test-outbox", pool_size=4)
             channel = WebPush(push, "mailto:care@care.example")
             staff = await (await service.person("caregiver1")).me()
-            service.sql("UPDATE contact_method SET removed_at = carebed_now() WHERE channel = 'webpush'")
+            await service.write("UPDATE contact_method SET removed_at = carebed_now() WHERE channel = 'webpush'")
             yield Ground(service, pushes, database, Outbox(database, [channel]), channel, push, service.client(), staff)
             await channel.close()
             await database.close()
@@ -120,7 +120,7 @@ async def test_after_seven_days_without_a_word_from_the_page_it_is_none_any_more
     state = await ground.subscribe()
     (test,) = await ground.go_out()
     await ground.confirm(test["receipt"])
-    ground.service.sql(
+    await ground.service.write(
         "UPDATE contact_method SET verified_at = verified_at - interval '7 days 1 minute',"
         " delivered_at = delivered_at - interval '7 days 1 minute' WHERE id = %s", state["id"],
     )  # fmt: skip

@@ -70,19 +70,19 @@ async def _ground(urls: DatabaseUrls, seeded: Seeded, web: Path) -> AsyncIterato
         alarm = await service.raised()
         staff = await (await service.person("caregiver1")).me()
         method, message = uuid4(), uuid4()
-        service.sql("DELETE FROM notification WHERE channel = 'wecom'")
-        service.sql("DELETE FROM contact_method WHERE channel = 'wecom'")
-        service.sql(
+        await service.write("DELETE FROM notification WHERE channel = 'wecom'")
+        await service.write("DELETE FROM contact_method WHERE channel = 'wecom'")
+        await service.write(
             "INSERT INTO contact_method (id, staff_id, channel, address, verified_at)"
             " VALUES (%s, %s, 'wecom', 'LinHua', carebed_now())", method, staff,
         )  # fmt: skip
-        service.sql(
+        await service.write(
             """INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical,
                    payload, state, created_at, next_attempt_at, attempts, provider_id)
                VALUES (%s, %s, 'wecom', %s, %s, 'called', 1, true, '{}', 'handed_over', carebed_now(),
                    clock_timestamp(), 1, %s)""", message, alarm, staff, method, message.hex,
         )  # fmt: skip
-        service.sql(
+        await service.write(
             "INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', 1, now())"
             " ON CONFLICT DO NOTHING", alarm, staff,
         )  # fmt: skip
