@@ -69,8 +69,8 @@ chaos: programs $(PYTHON_READY)  ## a thousand kills and faults under load, ever
 
 NIGHTS ?= 1000
 stories: programs $(PYTHON_READY)  ## failures that take minutes: dead lines, no database, every statement, random nights (NIGHTS=)
-	$(BIN)/pytest tests/acceptance -m long
-	CAREBED_TEST_EVERY_STATEMENT=1 $(BIN)/pytest tests/acceptance/test_killed_at_every_statement.py \
+	$(BIN)/pytest tests/acceptance -m long --timeout 3600
+	CAREBED_TEST_EVERY_STATEMENT=1 $(BIN)/pytest --timeout 3600 tests/acceptance/test_killed_at_every_statement.py \
 		tests/acceptance/test_killed_while_telling.py tests/acceptance/test_killed_while_answering.py
 	$(BIN)/python -m tests.nights --count $(NIGHTS)
 
