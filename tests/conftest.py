@@ -17,7 +17,7 @@ from carebed.database import Database
 from carebed.embedded.postgres import DatabaseUrls, EmbeddedPostgres
 from carebed.migrate import upgrade
 from tests.house import House
-from tests.servers import has_timescale, server
+from tests.servers import has_timescale, room_in_memory, server
 
 TEMPLATE = "carebed_template"
 
@@ -57,8 +57,17 @@ def logs_as_they_were() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One PostgreSQL for this test process."""
-    embedded = server(tmp_path_factory.mktemp("postgres"))
-    asyncio.run(embedded.start())
+    with room_in_memory(otherwise=tmp_path_factory.mktemp("postgres")) as directory:
+        embedded = server(directory)
+        asyncio.run(embedded.start())
+        try:
+            yield _prepared(embedded)
+        finally:
+            asyncio.run(embedded.stop())
+
+
+def _prepared(embedded: EmbeddedPostgres) -> Server:
+    """With the migrated template in it."""
     if has_timescale():
         # As in TimescaleDB's image: every new database has it.
         with psycopg.connect(embedded.urls("template1").admin, autocommit=True) as conn:
@@ -74,8 +83,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         await database.close()
 
     asyncio.run(shiftable())
-    yield Server(embedded)
-    asyncio.run(embedded.stop())
+    return Server(embedded)
 
 
 @pytest.fixture
