@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from sqlalchemy import text
 
 from api import (
@@ -64,16 +64,14 @@ def create_app(parts: Parts, web_dir: Path) -> FastAPI:
     )
     app.state.parts = parts
     app.state.sign_ins = auth.SignIns()
-    api = APIRouter(prefix=API_PREFIX)
     for concept in (
         auth, me, alarms, moves, live, visits, homes, history, absences, parameters, alarm_load, kpis,
         contact_methods, quiet_hours, provider_callbacks, policies, escalation,
         family, care_circle, access, incidents, drills, home_tests, readiness, push, wecom_callback, robot_groups,
     ):  # fmt: skip
-        api.include_router(concept.router)
+        app.include_router(concept.router, prefix=API_PREFIX)
     for concept in (rotas, rota_patterns, rota_overrides, rota_swaps, staff_absences):
-        api.include_router(concept.router)
-    app.include_router(api)
+        app.include_router(concept.router, prefix=API_PREFIX)
     app.include_router(answers.router)
     app.router.routes.extend(health_routes(_checks(parts)))
     app.router.routes.extend(web_routes(web_dir))
