@@ -26,6 +26,7 @@ from carebed.embedded.datadir import DataDirectory
 from carebed.embedded.postgres import FAST_AND_LOOSE, EmbeddedPostgres
 from carebed.migrate import upgrade
 from registry.seed import seed_demo
+from tests.plain_http import NO_AUTHORITIES
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,7 +93,7 @@ class LaneStage:
 
     async def reasons(self, lane: str) -> dict[str, str] | None:
         """What /readyz says: {} when it is ready, check -> reason when not, None when nobody answers."""
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_AUTHORITIES, timeout=5) as client:
             try:
                 answer = await client.get(self.health[lane] + "/readyz")
             except httpx.HTTPError:
@@ -102,7 +103,7 @@ class LaneStage:
 
     async def metrics(self, lane: str) -> dict[str, float]:
         """Every sample by its name and labels as they stand in /metrics."""
-        async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=NO_AUTHORITIES, timeout=5) as client:
             text = (await client.get(self.health[lane] + "/metrics")).text
         lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in lines}

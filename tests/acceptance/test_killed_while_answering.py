@@ -30,6 +30,7 @@ from carebed.database import Database
 from carebed.embedded import ports
 from carebed.engine import Engine
 from tests.lines import Line, line
+from tests.plain_http import NO_AUTHORITIES
 
 ALL = "CAREBED_TEST_EVERY_STATEMENT" in os.environ
 #: More statements than an answer takes.
@@ -97,15 +98,18 @@ class Desk:
         """The next round is about another one."""
         self.stage.run(_OVER.format(alarm=UUID(self.alarm)))
 
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.stage.health["api"], trust_env=False, verify=NO_AUTHORITIES, timeout=20)
+
     async def ask(self, request: "Answer") -> httpx.Response:
         """Raises what `httpx` raises where nobody answers any more."""
-        async with httpx.AsyncClient(base_url=self.stage.health["api"], trust_env=False, timeout=20) as client:
+        async with self._client() as client:
             return await request(self, client)
 
     async def sign_in(self, login: str) -> None:
         """Its token outlives the API."""
         password = next(user["password"] for user in self.stage.users if user["login"] == login)
-        async with httpx.AsyncClient(base_url=self.stage.health["api"], trust_env=False) as client:
+        async with self._client() as client:
             form = {"grant_type": "password", "username": login, "password": password}
             answer = await client.post("/api/v1/auth/token", data=form)
         self.tokens[login] = str(answer.json()["access_token"])

@@ -28,6 +28,7 @@ from carebed.database import Database
 from carebed.embedded.postgres import DatabaseUrls
 from carebed.health import QuietServer
 from registry.seed import DemoCredentials
+from tests.plain_http import NO_AUTHORITIES
 from visits.visit import record_arrival, record_departure
 
 PATIENCE_S = 10.0
@@ -170,7 +171,8 @@ class Service:
     def client(self) -> httpx.AsyncClient:
         """A client without a sign-in."""
         client = httpx.AsyncClient(
-            base_url=self.base, trust_env=False, timeout=20, event_hooks={"response": [self._hold_to_document]},
+            base_url=self.base, trust_env=False, verify=NO_AUTHORITIES, timeout=20,
+            event_hooks={"response": [self._hold_to_document]},
         )  # fmt: skip
         self._clients.append(client)
         return client

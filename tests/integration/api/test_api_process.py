@@ -14,6 +14,7 @@ import pytest
 from api_service import Seeded
 
 from carebed.embedded.postgres import DatabaseUrls
+from tests.plain_http import NO_AUTHORITIES
 
 
 def environment(**settings: str) -> dict[str, str]:
@@ -41,7 +42,7 @@ def wait_until_ready(base: str) -> None:
     give_up = time.monotonic() + 30
     while time.monotonic() < give_up:
         try:
-            if httpx.get(base + "/readyz", trust_env=False).status_code == 200:
+            if httpx.get(base + "/readyz", trust_env=False, verify=NO_AUTHORITIES).status_code == 200:
                 return
         except httpx.HTTPError:
             pass
@@ -105,7 +106,7 @@ def test_without_its_database_it_waits_answers_503_and_still_ends_when_asked(kil
         give_up = time.monotonic() + 30
         while True:
             try:
-                answer = httpx.get(base + "/readyz", trust_env=False, timeout=10)
+                answer = httpx.get(base + "/readyz", trust_env=False, verify=NO_AUTHORITIES, timeout=10)
                 break
             except httpx.ConnectError:
                 assert time.monotonic() < give_up
