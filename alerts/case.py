@@ -156,7 +156,12 @@ class Case:
     @property
     def answered(self) -> bool:
         """Is somebody accepted, on the way or there?"""
-        return any(answer.active for answer in self.answers.values())
+        return bool(self.going)
+
+    @property
+    def going(self) -> frozenset[UUID]:
+        """Who has accepted, is on the way or there."""
+        return frozenset(one for one, answer in self.answers.items() if answer.active)
 
     @property
     def watched(self) -> bool:

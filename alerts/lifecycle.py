@@ -57,7 +57,8 @@ def acknowledge(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dat
 
 
 def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
-    """A responder will go; the others who were called are told. A drill is over with it: nobody is to set out."""
+    """A responder will go; the others who were called are told that they need not, but for those who are going: if two
+    accept at once, neither must stay at home for the other. A drill is over with it: nobody is to set out."""
     _need_open(case)
     answer = _answer(case, staff_id)
     if answer.active:
@@ -74,7 +75,7 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     if case.drill:
         end_drill(case, now, ENGINE, "drill_answered")
         return
-    case.tell("handled", [one for one in case.everybody() if one != staff_id])
+    case.tell("handled", [one for one in case.everybody() if one not in case.going])
     _tell_last_resort(case, "handled")
 
 

@@ -40,6 +40,21 @@ async def test_a_provider_that_is_down_is_tried_again_and_the_next_way_at_once(s
     await story.expect_call("lin", within=5, by="sms")
 
 
+async def test_of_two_who_go_neither_is_told_that_he_need_not(story: Story) -> None:
+    await story.on_duty("passer-by", 1)
+    await story.telephones("sms", of=["lin", "passer-by", "desk"])
+    await story.press()
+    await story.expect_call("lin", "passer-by", "desk", by="sms")
+    await story.does("lin", Move.ACCEPT)
+    await story.expect_told("handled", "passer-by", "desk", by="sms")
+    # Who had not read that yet accepts as well: were the first one told now that he need not, nobody would go.
+    await story.does("passer-by", Move.ACCEPT)
+    story.nothing_unexpected()
+    await story.does("passer-by", Move.ARRIVE)
+    await story.does("passer-by", Move.RESOLVE)
+    await story.expect_told("resolved", "lin", "desk", by="sms")
+
+
 async def test_everybody_who_was_called_hears_that_it_is_handled_and_over(story: Story) -> None:
     await story.telephones("sms", of=["lin", "desk", "wu"])
     await story.press()
