@@ -186,6 +186,14 @@ def going(role: str) -> Move:
     return Move.ACKNOWLEDGE if role == "operator" else Move.ACCEPT
 
 
+async def _not_going(conn: AsyncConnection, call: Call) -> Move:
+    """What "I cannot go" stands for: whoever has said before that he goes, or has taken charge, gives it back."""
+    case = (await book.load(conn, [call.alarm_id])).get(call.alarm_id)
+    if case is not None and case.open and (call.staff_id in case.going or case.acknowledged_by == call.staff_id):
+        return Move.HAND_BACK
+    return Move.DECLINE
+
+
 async def answer(
     conn: AsyncConnection, call: Call, move: Move, channel: str, hooks: Hooks, at: datetime | None = None
 ) -> MoveResult:
@@ -193,6 +201,8 @@ async def answer(
 
     Raises `AlarmUnknown`.
     """
+    if move is Move.DECLINE:
+        move = await _not_going(conn, call)
     request = MoveRequest(move, call.alarm_id, call.staff_id, at=at, step=call.step, channel=channel)
     result = await perform(conn, request, hooks)
     outcome = "refused" if result.refused is not None else "stale" if result.stale else "taken"

@@ -29,6 +29,34 @@ async def test_a_reply_that_he_cannot_come_calls_the_next_at_once(story: Story) 
     await story.expect_call("wu", by="sms")
 
 
+async def test_who_has_said_that_he_goes_and_then_that_he_cannot_gives_it_back(story: Story) -> None:
+    await story.telephones("sms", "voice", of=["lin", "wu", "manager"])
+    await story.press()
+    (told,) = await story.expect_call("lin", by="sms")
+    assert await replies(story, "lin", "1") is Result.GOING
+    await story.expect_told("answer", "lin", by="sms")
+    assert await replies(story, "lin", f"2 {told.code}") is Result.NOT_GOING, "and not that the alarm is over"
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect_call("wu", by="sms")
+    await story.expect(state="raised", owner=None, step=2)
+    await story.does("wu", Move.EN_ROUTE)
+    await story.expect_told("handled", "lin", by="sms")
+    assert await replies(story, "wu", "2") is Result.NOT_GOING
+    await story.expect_told("answer", "wu", by="sms")
+    await story.expect_call("manager", by="sms")
+    await story.expect(state="raised", owner=None, step=3)
+
+
+async def test_a_desk_that_cannot_after_all_gives_it_back(story: Story) -> None:
+    await story.telephones("voice", of=["desk", "lin", "wu"])
+    await story.press()
+    _, desk = await story.expect_call("lin", "desk", by="voice")
+    assert await presses_key(story, desk, "1") is Result.TAKEN
+    assert await presses_key(story, desk, "2") is Result.NOT_GOING
+    await story.expect_call("wu", by="voice")
+    await story.expect(state="raised", owner=None, step=2)
+
+
 async def test_a_key_is_an_answer_and_the_desks_key_takes_charge(story: Story) -> None:
     await story.telephones("voice", of=["lin", "desk", "wu"])
     await story.press()
