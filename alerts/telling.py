@@ -82,12 +82,13 @@ _SUPERSEDE_FAMILY = text("""
         AND attempts = 0 AND due_at > :now AND due_at < 'infinity'
 """)
 
-# Through which methods these people were told of the alarm so far, when last, and which are known to have delivered.
+# Of what, and through which methods, these people were told of the alarm so far, when last, and which are known to have
+# delivered.
 _TOLD = text("""
-    SELECT staff_id, contact_method_id, channel, max(created_at) AS last_at, sum(attempts) AS attempts,
+    SELECT staff_id, contact_method_id, channel, kind, max(created_at) AS last_at, sum(attempts) AS attempts,
         bool_or(state IN ('delivered', 'read')) AS worked
     FROM notification WHERE alarm_id = :alarm AND staff_id = ANY (:people) AND contact_method_id IS NOT NULL
-    GROUP BY staff_id, contact_method_id, channel
+    GROUP BY staff_id, contact_method_id, channel, kind
 """)
 
 # Who was called through a method of his own and has not been told since that it is handled or over.
@@ -239,7 +240,7 @@ class _OfCase:
             elif message.kind in FAMILY:
                 rows += self._family(message, start, [row for row in told if row.staff_id == message.staff_id])
             elif message.kind in NEWS:
-                heard = [row.last_at for row in told if row.staff_id == message.staff_id]
+                heard = [row.last_at for row in told if row.staff_id == message.staff_id and _says(row.kind, message)]
                 fresh = not heard or max(heard) <= self.now - _NEWS_AGAIN
                 if fresh and message.staff_id not in called:
                     rows.append(self._row(message, self.ways[message.staff_id][0], start))
@@ -278,6 +279,12 @@ class _OfCase:
         by_code = way.channel in ANSWERED_BY_CODE and message.kind not in NOT_CALLS
         code = _new_code(self.codes.setdefault(way.staff_id, set())) if by_code else None
         return _row(self.case, message, self.now, way.channel, way=way.id, due_at=due_at, code=code)
+
+
+def _says(kind: str, message: Message) -> bool:
+    """Whoever hears a message of this kind has heard the news: that a signal came again is in anything about its alarm;
+    that his own answer has run out, or that the resident cancels, is in nothing else."""
+    return kind == message.kind or message.kind == "repeated"
 
 
 def _through(ways: list[Way], used: set[UUID]) -> list[Way]:

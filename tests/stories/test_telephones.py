@@ -40,6 +40,22 @@ async def test_a_provider_that_is_down_is_tried_again_and_the_next_way_at_once(s
     await story.expect_call("lin", within=5, by="sms")
 
 
+async def test_other_news_just_before_keeps_none_from_his_telephone(story: Story) -> None:
+    await story.telephones("sms", of=["lin"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    await story.does("lin", Move.ACCEPT)
+    await story.fast_forward(10)
+    assert not await story.cancel()
+    await story.expect_told("cancel_remark", "lin", by="sms")
+    await story.expect_silence(145)
+    await story.press()
+    await story.expect_told("repeated", "lin", by="sms")
+    await story.expect_told("expired", "lin", within=29, by="sms")
+    await story.press()
+    story.nothing_unexpected()  # that somebody calls he has just heard
+
+
 async def test_of_two_who_go_neither_is_told_that_he_need_not(story: Story) -> None:
     await story.on_duty("passer-by", 1)
     await story.telephones("sms", of=["lin", "passer-by", "desk"])
