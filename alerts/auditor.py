@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, lifecycle
-from alerts.audit import KEY, Found, Trouble, find_troubles
+from alerts.audit import KEY, OVERDUE_S, Found, Trouble, find_troubles
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE
 from alerts.raising import Raise, platform_place, raise_alarms
@@ -50,6 +50,13 @@ for _outcome in ("taken", "failed", "withheld"):
     PINGS.labels(_outcome)
 
 _SHORT = text("SELECT set_config('statement_timeout', '20s', true)")
+
+# Loops of the deadline engine (`carebed.engine`) of which none, in any process, has completed a round lately.
+_STANDING = text("""
+    SELECT process FROM process_heartbeat
+    WHERE process = ANY (:loops) AND beat_at < clock_timestamp() - make_interval(secs => :overdue) ORDER BY process
+""")
+_LOOPS = ["alerts-life-critical", "alerts-ordinary"]
 _OPEN = text("SELECT why FROM alarm WHERE merge_key = :key AND closed_at IS NULL")
 
 
@@ -64,6 +71,8 @@ class Auditor:
         self._channels = channels
         self._dead_man_url = dead_man_url
         self._election = Election(database.url, _ELECTION, "audit")
+        self._standing: list[str] = []
+        """Loops of the engine that stood still at the last look: nothing waits for them yet, and the next call would."""
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Its named tasks for `run_tasks`."""
@@ -85,7 +94,7 @@ class Auditor:
         except Exception as error:  # noqa: BLE001 - a broken audit must not end the process that escalates; it is silent
             log.error("audit_failed", error=type(error).__name__)
             return False
-        if any(trouble in _SILENT or one.own for trouble, one in found.items()):
+        if self._standing or any(trouble in _SILENT or one.own for trouble, one in found.items()):
             PINGS.labels("withheld").inc()
             return False
         return await self._ping()
@@ -95,6 +104,10 @@ class Auditor:
         async with self._database.transaction() as conn:
             await conn.execute(_SHORT)
             found = await find_troubles(conn)
+            asked = {"loops": _LOOPS, "overdue": OVERDUE_S}
+            self._standing = list((await conn.execute(_STANDING, asked)).scalars())
+            if self._standing:
+                log.error("engine_stands_still", loops=self._standing)
             now = await clock_now(conn)
             await self._say(conn, now, {trouble: one for trouble, one in found.items() if one.alarms})
         for trouble in Trouble:

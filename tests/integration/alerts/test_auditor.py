@@ -143,6 +143,21 @@ async def test_outside_hears_of_it_while_escalation_works_and_only_then(world: S
         assert len(calls) == 2
 
 
+async def test_outside_hears_nothing_of_an_engine_that_stands_still_before_anybody_has_called(
+    world: StationWorld,
+) -> None:
+    beat = "INSERT INTO process_heartbeat (process, beat_at) VALUES (:loop, clock_timestamp() - interval '31 s')"
+    async with _outside() as (url, calls):
+        auditor = Auditor(world.database, dead_man_url=url)
+        await world.do(beat, loop="alerts-ordinary")
+        assert not await auditor.round()
+        await world.do("UPDATE process_heartbeat SET beat_at = clock_timestamp() WHERE process = 'alerts-ordinary'")
+        assert await auditor.round()
+        await world.do(beat, loop="alerts-life-critical")
+        assert not await auditor.round()
+        assert len(calls) == 1
+
+
 async def test_whatever_the_address_outside_does_harms_nothing(world: StationWorld) -> None:
     assert await Auditor(world.database).round()
     async with _outside("500 Oh") as (url, _):
