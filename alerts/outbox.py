@@ -46,6 +46,8 @@ _SLOTS = {
     Class(life_critical=True): 128, Class(life_critical=False): 8, Class(life_critical=False, drill=True): 4,
     Class(life_critical=True, family=True): 16, Class(life_critical=False, family=True): 4,
 }  # fmt: skip
+#: Work orders that go out with others, at most so many in one lease.
+_ALONG = 2_000
 #: Longer than a send may take; this long a message that a dying process had in hand is delayed.
 _LEASE_S = 15
 
@@ -57,7 +59,8 @@ HANDOVER = Histogram(
 )  # fmt: skip
 
 # Leases what is due, of each channel and class as much as it has free slots, longest waiting first; another worker
-# skips these rows until the lease ends. Work orders of a person that wait for the same moment come along.
+# skips these rows until the lease ends. Work orders to the same address that are due as well come along, however many
+# people's are due together: they are one message.
 _LEASE = text("""
     WITH slot AS (
         SELECT * FROM unnest(CAST(:channels AS text[]), CAST(:critical AS boolean[]), CAST(:drills AS boolean[]),
@@ -69,10 +72,17 @@ _LEASE = text("""
                 AND (kind = ANY (:family) AND NOT drill) = slot.family AND state IN ('pending', 'handed_over')
                 AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
             ORDER BY next_attempt_at LIMIT slot.free FOR UPDATE SKIP LOCKED) AS picked
+    ), along AS MATERIALIZED (
+        SELECT id FROM notification
+        WHERE (contact_method_id, drill) IN (
+                SELECT contact_method_id, drill FROM notification WHERE id IN (SELECT id FROM due) AND may_wait)
+            AND may_wait AND id NOT IN (SELECT id FROM due) AND created_at > carebed_now() - interval '3 days'
+            AND state IN ('pending', 'handed_over') AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
+        LIMIT :along FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE notification SET next_attempt_at = clock_timestamp() + make_interval(secs => :lease),
             attempts = attempts + 1
-        WHERE id IN (SELECT id FROM due) RETURNING *
+        WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM along) RETURNING *
     )
     SELECT leased.*, contact_method.address, contact_method.removed_at, staff.role, staff.language
     FROM leased LEFT JOIN contact_method ON contact_method.id = leased.contact_method_id
@@ -165,7 +175,7 @@ class Outbox:
         channels, critical, drills, families, room = zip(*slots, strict=True)
         asked = {
             "channels": list(channels), "critical": list(critical), "drills": list(drills), "families": list(families),
-            "free": list(room), "family": sorted(FAMILY), "lease": _LEASE_S,
+            "free": list(room), "family": sorted(FAMILY), "lease": _LEASE_S, "along": _ALONG,
         }  # fmt: skip
         try:
             async with self._database.transaction() as conn:

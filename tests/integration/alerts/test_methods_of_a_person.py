@@ -275,6 +275,17 @@ async def test_work_orders_go_together_once_a_span_and_not_in_quiet_hours(night:
     assert night.sms.take() == [("sms-desk", "called")]
 
 
+async def test_work_orders_to_several_people_are_one_message_to_each_of_them(night: Night) -> None:
+    await night.method("desk", "sms", "sms-desk")
+    await night.method("night-desk", "sms", "sms-night-desk")
+    async with night.world.database.transaction() as conn:
+        await night.world.raise_in(conn, *(night.world.signal("battery", key=f"battery-{one}") for one in range(12)))
+    await night.world.tick()
+    await night.after(61)
+    await night.outbox.cycle()
+    assert sorted((one.address, one.more) for one in night.sms.sent) == [("sms-desk", 11), ("sms-night-desk", 11)]
+
+
 async def test_quiet_hours_hold_work_orders_and_nothing_else(night: Night) -> None:
     await night.method("desk", "sms", "sms-desk")
     await night.world.do(
