@@ -180,7 +180,9 @@ async def _untold(conn: AsyncConnection, case: Case, actors: set[str | None]) ->
     kind = "handled" if case.open else "resolved" if case.closed_state is State.RESOLVED else "cancelled"
     over = sorted(OVER if case.open else OVER - {"handled"})
     asked = {"alarm": case.id, "not_calls": sorted(NOT_CALLS), "over": over}
-    told = {message.staff_id for message in case.messages if message.kind in over} | (case.going if case.open else set())
+    told = {message.staff_id for message in case.messages if message.kind in over}
+    if case.open:
+        told |= case.going
     untold = (await conn.execute(_UNTOLD, asked)).scalars()
     return [Message(kind, one, case.step) for one in untold if one not in told and str(one) not in actors]
 
