@@ -72,7 +72,7 @@ class Auditor:
         self._dead_man_url = dead_man_url
         self._election = Election(database.url, _ELECTION, "audit")
         self._standing: list[str] = []
-        """Loops of the engine that stood still at the last look: nothing waits for them yet, and the next call would."""
+        """Loops of the engine that stood still at the last look: the next call would wait for them."""
 
     def tasks(self) -> dict[str, Coroutine[Any, Any, None]]:
         """Its named tasks for `run_tasks`."""
