@@ -35,6 +35,7 @@ RAISED, COMING, OVER = "family_raised", "family_coming", "family_over"
 _REAL = frozenset({str(Outcome.EMERGENCY), str(Outcome.HELP_GIVEN), str(Outcome.HANDED_TO_120)})
 _NOTHING = frozenset({str(Outcome.FALSE_ALARM), str(Outcome.TEST)})
 _ENDS = frozenset({"resolved", "cancelled", "cleared", "movement_after_fall"})
+_NOT_COMING = frozenset({"handed_back", "acceptance_expired"})
 
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
@@ -111,7 +112,8 @@ def occasions(case: Case, new: Sequence[Event]) -> list[str]:
     found: list[str] = []
     for event in new:
         unanswered = event.type == "paged" and (case.kind in PARALLEL or case.step >= 2)
-        if unanswered or event.type == "acknowledged":
+        alone = event.type in _NOT_COMING and not case.answered
+        if unanswered or alone or event.type == "acknowledged":
             found.append(RAISED)
         elif event.type == "accepted":
             found.append(COMING)
@@ -134,7 +136,9 @@ def _due(case: Case, kind: str, one: Relative, now: datetime) -> bool:
     begun = one.last in (RAISED, COMING)
     wanted = one.tells.wants(case.kind, now.astimezone(one.zone).time())
     if kind == RAISED:
-        return not begun and wanted and one.tells.when == "always"
+        # He relies on somebody who is not coming any more: told at any hour, and of the next one again.
+        abandoned = one.last == COMING and not case.answered
+        return abandoned or (not begun and wanted and one.tells.when == "always")
     if kind == COMING:
         return one.last == RAISED or (not begun and wanted and one.tells.when == "always")
     if begun:

@@ -69,6 +69,23 @@ def test_a_daughter_knows_with_the_first_page_then_who_goes_then_that_it_is_over
     assert daughter.resolved() == OVER
 
 
+@pytest.mark.parametrize("kind", ["sos", "inactivity"])
+def test_she_hears_that_who_was_coming_is_not_and_of_the_next_one(kind: str) -> None:
+    daughter = Family(kind)
+    daughter.paged()
+    assert daughter.accepted() == COMING
+    lifecycle.hand_back(daughter.case, after(2), FIRST, BY_HAND)
+    assert daughter.hears() == RAISED
+    assert daughter.paged() is None
+    assert daughter.accepted(SECOND) == COMING
+    assert daughter.accepted(FIRST) is None
+    lifecycle.hand_back(daughter.case, after(3), FIRST, BY_HAND)
+    assert daughter.hears() is None, "the other one still comes"
+    ladder.expire(daughter.case, after(10_000))
+    assert daughter.hears() == RAISED
+    assert daughter.resolved() == OVER
+
+
 def test_a_fall_that_is_only_suspected_frightens_nobody() -> None:
     daughter = Family("fall")
     daughter.case.suspected = True
