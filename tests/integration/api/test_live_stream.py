@@ -314,16 +314,17 @@ async def test_a_lost_database_ends_every_stream_without_a_word_and_a_new_one_re
 async def test_a_database_that_hangs_ends_every_stream_as_well(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "READ_TIMEOUT_S", 0.5)
     operator = await service.person("operator")
     alarm = await service.raised()
     async with operator.live() as stream:
         await _opened(stream)
+        monkeypatch.setattr(hub_module, "READ_TIMEOUT_S", 0.5)
         async with await psycopg.AsyncConnection.connect(service.urls.owner) as conn:
             await conn.execute("LOCK TABLE alarm_event IN ACCESS EXCLUSIVE MODE")
             await _broken_off(stream)
             assert service.hub.ready() is not None
             assert (await operator.get("/live")).status_code == 503
+    monkeypatch.undo()
     await until(lambda: service.hub.ready() is None)
     async with operator.live() as stream:
         assert [item["id"] for item in (await _opened(stream)).data["items"]] == [alarm]
@@ -332,8 +333,6 @@ async def test_a_database_that_hangs_ends_every_stream_as_well(
 async def test_a_read_that_cannot_even_be_cancelled_holds_no_stream_up(
     service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hub_module, "READ_TIMEOUT_S", 0.3)
-    monkeypatch.setattr(hub_module, "TICK_S", 0.1)
     operator = await service.person("operator")
     thaw = asyncio.Event()
     cycle = service.hub._cycle
@@ -344,9 +343,11 @@ async def test_a_read_that_cannot_even_be_cancelled_holds_no_stream_up(
 
     async with operator.live() as stream:
         await _opened(stream)
+        monkeypatch.setattr(hub_module, "READ_TIMEOUT_S", 0.3)
         monkeypatch.setattr(service.hub, "_cycle", frozen)
         await _broken_off(stream)
     assert service.hub.ready() is not None
+    monkeypatch.undo()
     thaw.set()
     await until(lambda: service.hub.ready() is None)
 
