@@ -143,6 +143,8 @@ class Case:
     """How many of the events stand for changes that are in the database already (see `alerts.book.save`)."""
     family_events: int = 0
     """How many of the events `alerts.family` has looked at."""
+    unheard: int = 0
+    """How many steps in a row nobody has heard of, in this transaction."""
     told: bool = False
     """Whether messages have been put into the outbox."""
     told_events: int = 0

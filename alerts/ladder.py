@@ -2,7 +2,7 @@
 
 The ladder never ends in silence: after its last step it starts again; the alarm is marked exhausted, which the board
 shows in red until it is closed, and the last-resort list is called once for each exhausted round in which nobody
-answers.
+answers. A round of which nobody hears exhausts it at once, however many there are to be.
 """
 
 from collections.abc import Collection
@@ -93,7 +93,9 @@ def _schedule(case: Case, now: datetime, *, reached: bool, told: bool) -> None:
     one that tells anybody is enough, and one that tells nobody is followed by the next of its round at once."""
     rounds, rest = divmod(case.step, len(case.policy.steps))
     round_is_over = rest == 0
-    if round_is_over and rounds > case.policy.repeat:
+    # Steps that nobody hears of follow each other in one transaction, so what is in memory is all of them.
+    case.unheard = 0 if told else case.unheard + 1
+    if round_is_over and (rounds > case.policy.repeat or case.unheard >= len(case.policy.steps)):
         case.exhausted = True
         _arm_last_resort(case, now, reached=reached)
     if case.held:

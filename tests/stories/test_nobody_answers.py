@@ -1,6 +1,8 @@
 """Nobody is there, or nobody answers: it never ends in silence."""
 
+from msgspec.structs import replace
 from recording import THE_LIST
+from setting import LADDER
 from storyteller import Story
 
 from alerts.moves import Move
@@ -42,6 +44,18 @@ async def test_not_a_soul_and_then_somebody_comes_on_duty(story: Story) -> None:
     await story.on_duty("passer-by", 2)
     await story.expect_call("passer-by", within=21)
     await story.expect(step=5, due_in=60)
+
+
+async def test_not_a_soul_in_a_ladder_of_many_rounds(story: Story) -> None:
+    await story.policy(replace(LADDER, repeat=3))
+    await story.off_duty("lin", "wu", "desk", "manager")
+    await story.press()
+    # Nobody has heard of it: the other rounds are for people who do.
+    await story.expect_told("last_resort", THE_LIST)
+    await story.expect(exhausted=True, step=3, due_in=120)
+    await story.on_duty("passer-by", 1)
+    await story.expect_call("passer-by", within=121)
+    await story.expect_silence(100)
 
 
 async def test_a_provider_that_is_down_delays_and_loses_nothing(story: Story) -> None:
