@@ -46,7 +46,7 @@ log = get_logger()
 #: Kinds of alarm about the platform itself.
 PLATFORM = frozenset({"lag", "audit"})
 #: They are for who answers for the platform and the rotas; nobody is called to a home by them.
-_OF_NO_HOME = PLATFORM | {"readiness"}
+OF_NO_HOME = PLATFORM | {"readiness"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class Rules:
 
 def _apart(kind: str, priority: Priority, *, by_priority: bool) -> bool:
     """Is a policy that does not name the kind meant for others? `by_priority`: it names the priority."""
-    return kind in _OF_NO_HOME or (not by_priority and (kind == "outage" or priority is Priority.WORK_ORDER))
+    return kind in OF_NO_HOME or (not by_priority and (kind == "outage" or priority is Priority.WORK_ORDER))
 
 
 def _default(kind: str, priority: Priority) -> Policy:

@@ -12,6 +12,8 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import Priority
+from alerts.choosing import OF_NO_HOME
+from alerts.incident import KIND as INCIDENT
 from registry.area import LEVEL_DIGITS
 
 #: Name in the answer -> the call's column. All are seconds from when the call began.
@@ -27,8 +29,14 @@ SPANS = {
 #: What the figures are broken down by: name in the answer -> column.
 DIMENSIONS = {"area": "branch", "station": "station_id", "kind": "kind", "priority": "priority", "hour": "hour"}
 
-#: Kinds and priorities are told apart anyway; everything else leaves out what may take hours.
-_ALSO_WORK_ORDERS = ("kind", "priority")
+#: Alarms that nobody has called with: about the platform, about rotas, and the desk's one page for a power cut, whose
+#: homes are alarms of their own.
+_NOBODY_CALLED = sorted(OF_NO_HOME | {INCIDENT})
+
+#: What is counted in which break-downs: 0 is in all. Kinds and priorities are told apart anyway; everything else leaves
+#: out what may take hours, and all but kinds what nobody has called with.
+_CALL, _WORK_ORDER, _OURS = range(3)
+_COUNTED_IN = {_CALL: frozenset(DIMENSIONS), _WORK_ORDER: {"kind", "priority"}, _OURS: {"kind"}}
 
 _PRIORITIES = tuple(Priority)
 
@@ -54,19 +62,21 @@ def _statement(limits: Sequence[int]) -> str:
                 rpad(left(area_code, :digits), 12, '0') AS branch
             FROM calls_for_help(:branch, :since, :until)
         ), timed AS (
-            SELECT branch, station_id, kind, priority, hour, test, priority = 2 AS work_order, late, reopened,
+            SELECT branch, station_id, kind, priority, hour, test, late, reopened,
+                CASE WHEN kind = ANY (:nobody_called) THEN {_OURS} WHEN priority = 2 THEN {_WORK_ORDER} ELSE {_CALL}
+                END AS sort,
                 answered_at IS NULL AND ended_at IS NULL AS waiting,
                 answered_at IS NULL AND ended_at IS NOT NULL AS over,
                 extract(epoch FROM coalesce(ended_at, carebed_now()) - begins_at) AS waited_s{seconds}
             FROM call
         )
-        SELECT test, work_order, branch, station_id, kind, priority, hour,
+        SELECT test, sort, branch, station_id, kind, priority, hour,
             grouping(branch, station_id, kind, priority, hour) AS missing,
             count(*) AS calls, count(to_answer_s) AS answered, count(*) FILTER (WHERE waiting) AS waiting,
             count(*) FILTER (WHERE over) AS over, count(*) FILTER (WHERE late) AS late,
             count(*) FILTER (WHERE reopened) AS reopened{within}{spans}
         FROM timed
-        GROUP BY test, work_order, GROUPING SETS ((), (branch), (station_id), (kind), (priority), (hour))
+        GROUP BY test, sort, GROUPING SETS ((), (branch), (station_id), (kind), (priority), (hour))
         ORDER BY branch, station_id, kind, priority, hour
     """
 
@@ -85,16 +95,17 @@ async def read_kpis(
     """Of calls that began from `since` to before `until` in this branch (a prefix of area codes), as far as the
     caller's scope goes. `limits`: within how many seconds answers are counted."""
     digits = next((one for one in LEVEL_DIGITS.values() if one > len(branch)), 12)
-    asked = {"branch": branch, "since": since, "until": until, "digits": digits}
+    asked = {"branch": branch, "since": since, "until": until, "digits": digits, "nobody_called": _NOBODY_CALLED}
     limits = sorted(set(limits))
     rows = (await conn.execute(text(_statement(limits)), asked)).all()
     found: dict[str, Any] = {"total": _figures(None, limits), "tests": _figures(None, limits)}
     found |= {f"by_{name}": [] for name in DIMENSIONS}
     for row in rows:
         name = _EACH.get(row.missing)
-        if row.missing == _ALL and not row.work_order:
+        counted_in = _COUNTED_IN[row.sort]
+        if row.missing == _ALL and row.sort == _CALL:
             found["tests" if row.test else "total"] = _figures(row, limits)
-        elif name is not None and not row.test and (not row.work_order or name in _ALSO_WORK_ORDERS):
+        elif name is not None and not row.test and name in counted_in:
             found[f"by_{name}"].append({name: _key(name, row), **_figures(row, limits)})
     await _name(conn, found)
     return found

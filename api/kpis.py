@@ -45,7 +45,8 @@ _UNSET = text("DELETE FROM kpi_target WHERE area_code = :area")
         "(docs/kpi.md says what begins, answers and ends a call). Tests and drills are counted apart, as `tests`. "
         "`within`: `answered` `of` the calls that were answered in that time or waited longer. Spans are seconds from "
         "the call's beginning: how many calls got there, median, 90th and 99th percentile. Work orders stand by kind "
-        "and priority only. `format=csv`: the same as a table, a row for each group."
+        "and priority only, alarms that nobody has called with (`lag`, `audit`, `readiness`, `outage`) by kind only. "
+        "`format=csv`: the same as a table, a row for each group."
     ),
     response_model=figure_shapes.Kpis,
     response_class=JSONResponse,
