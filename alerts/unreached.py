@@ -27,7 +27,8 @@ _TICK_S = 2.0
 _AT_ONCE = 20
 
 # People whose last call failed by every method: for good, or twice and being tried again. Not who has had it on an open
-# page, nor who has answered, nor of whom it is known for this step.
+# page, nor who has answered, nor of whom it is known for this call (not for this step: an alarm that is opened again
+# counts its steps anew).
 _FAILED = """contact_method_id IS NOT NULL AND error IS NOT NULL
     AND (state = 'failed' OR (state IN ('pending', 'handed_over') AND attempts > 1))"""
 _LOOK = text(f"""
@@ -54,7 +55,7 @@ _LOOK = text(f"""
                 AND response.state <> 'called')
         AND NOT EXISTS (
             SELECT FROM alarm_event WHERE alarm_event.alarm_id = failing.alarm_id AND type = 'not_reached'
-                AND data ->> 'responder' = failing.staff_id::text AND data ->> 'step' = last.step::text)
+                AND data ->> 'responder' = failing.staff_id::text AND at >= last.created_at)
     ORDER BY failing.alarm_id, failing.staff_id LIMIT :most
 """)
 

@@ -7,6 +7,7 @@ from fake_channel import FakeChannel
 from station_world import StationWorld, founded
 
 from alerts.channel import WEB_PUSH, Handover, NotTaken, Undeliverable
+from alerts.moves import Move
 from alerts.outbox import Outbox
 from alerts.policy import Policy, Step
 from alerts.unreached import Unreached
@@ -81,6 +82,13 @@ async def test_who_cannot_be_reached_by_any_method_is_named_once_for_each_call(n
     await night.world.after(61)
     await night.round(2)
     assert len(await night.said()) == 2, "the second call rings"
+    # Opened again, the alarm begins with its first step anew, and the telephones are out of order again.
+    night.voice.does = NotTaken("busy")
+    await night.world.move("desk", Move.RESOLVE, alarm)
+    await night.world.move("desk", Move.REOPEN, alarm)
+    await night.world.tick()
+    await night.round(3)
+    assert sorted((await night.said())[2:]) == [("chen", 1, ["voice"]), ("lin", 1, ["sms", "voice"])]
 
 
 @pytest.mark.parametrize(
