@@ -56,6 +56,8 @@ _BUTTONS: dict[Move, tuple[str, str]] = {
     Move.HAND_BACK: ("交回", "Hand back"),
 }
 
+_GOING = frozenset({"accepted", "en_route", "arrived"})
+
 _AFTER: dict[str | None, tuple[Move, ...]] = {
     "accepted": (Move.EN_ROUTE, Move.ARRIVE, Move.HAND_BACK),
     "en_route": (Move.ARRIVE, Move.HAND_BACK),
@@ -69,7 +71,7 @@ def moves_of(alarm: dict[str, Any], staff: UUID, role: str) -> tuple[Move, ...]:
     if alarm["closed_at"] is not None:
         return ()
     mine = _mine(alarm, staff)
-    if role == "operator" and mine not in _AFTER:
+    if role == "operator" and mine not in _GOING:
         return (Move.HAND_BACK,) if alarm["owner"]["id"] == str(staff) else (Move.ACKNOWLEDGE, Move.DECLINE)
     return _AFTER.get(mine, (Move.ACCEPT, Move.DECLINE))
 
@@ -116,7 +118,7 @@ def _situation(alarm: dict[str, Any], language: str) -> str:
     """What has happened, in one sentence; numbers of people, not their names."""
     if alarm["closed_at"] is not None:
         return _said("over", language)
-    answering = [one for one in alarm["responses"] if one["state"] in ("accepted", "en_route", "arrived")]
+    answering = [one for one in alarm["responses"] if one["state"] in _GOING]
     if any(one["state"] == "arrived" for one in answering):
         return _said("there", language)
     if answering:
