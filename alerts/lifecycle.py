@@ -44,10 +44,13 @@ def _lost_answer(case: Case, now: datetime) -> None:
 
 
 def acknowledge(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
-    """The desk takes charge; the ladder pauses until the acknowledgement expires. Another desk may take over."""
+    """The desk takes charge; the ladder pauses until the acknowledgement expires. Another desk may take over: whoever
+    was in charge is told, for he may have answered by telephone and see no board."""
     _need_open(case)
     if case.acknowledged_by == staff_id:
         return
+    if case.acknowledged_by is not None:
+        case.tell("taken_over", [case.acknowledged_by])
     case.suspected = False
     case.acknowledged_by, case.acknowledged_at = staff_id, now
     case.acknowledgement_expires_at = now + timedelta(seconds=case.policy.acknowledged_s)

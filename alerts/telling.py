@@ -26,7 +26,7 @@ from carebed.ids import new_id
 FAMILY = frozenset({family.RAISED, family.COMING, family.OVER})
 """For relatives (`alerts.family`), who are to know and not to go: through one method after the other until one has
 delivered; that it is over, through that one."""
-NEWS = FAMILY | {"repeated", "expired", "cancel_remark", "cleared_remark"}
+NEWS = FAMILY | {"repeated", "expired", "taken_over", "cancel_remark", "cleared_remark"}
 """For those who know of the alarm: once, through the first method, unless they are called anyway."""
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""

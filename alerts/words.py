@@ -65,6 +65,10 @@ _SAY: dict[str, tuple[str, str, str, str]] = {
         "{kind}：已被交回", "{place}：{kind}，响应人已交回，请重新安排。编号 {number}。",
         "{kind}: handed back", "{place}: {kind} was handed back. Please find somebody else. No. {number}.",
     ),
+    "taken_over": (
+        "{kind}：已由他人接手", "{place}：{kind}，另一位值班员已接手，您无需再处理。编号 {number}。",
+        "{kind}: taken over", "{place}: {kind}. Another desk has taken charge; you need not. No. {number}.",
+    ),
     "cancel_remark": (
         "{kind}：本人取消", "{place}：{kind}，本人表示取消，请核实。编号 {number}。",
         "{kind}: says cancel", "{place}: {kind}. The resident cancels; please make sure. No. {number}.",

@@ -57,6 +57,17 @@ async def test_a_desk_that_cannot_after_all_gives_it_back(story: Story) -> None:
     await story.expect(state="raised", owner=None, step=2)
 
 
+async def test_of_two_desks_that_take_charge_the_first_hears_that_it_is_no_longer_his(story: Story) -> None:
+    await story.telephones("voice", of=["desk", "lin"])
+    await story.press()
+    _, desk = await story.expect_call("lin", "desk", by="voice")
+    assert await presses_key(story, desk, "1") is Result.TAKEN
+    await story.does("manager", Move.ACKNOWLEDGE)
+    await story.expect_told("taken_over", "desk", by="voice")
+    await story.expect(state="acknowledged", owner="manager", due_in=120)
+    await story.does("manager", Move.ACKNOWLEDGE)  # his own move again is none
+
+
 async def test_a_key_is_an_answer_and_the_desks_key_takes_charge(story: Story) -> None:
     await story.telephones("voice", of=["lin", "desk", "wu"])
     await story.press()
