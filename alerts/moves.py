@@ -125,7 +125,9 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
         arrived = False
         if not await _desk_repeats_hand_back(conn, case, request):
             refused = str(refusal)
-            case.log("move_refused", now, actor, device_time=request.at, move=str(request.move), reason=refused)
+            more = {} if request.outcome is None else {"outcome": str(request.outcome)}
+            case.log("move_refused", now, actor, device_time=request.at, move=str(request.move), reason=refused, **more)
+    await _remark(conn, case, now, request, actor)
     if stale and refused is None:
         for event in case.events:
             event.data["answered_step"] = request.step
@@ -140,6 +142,24 @@ async def perform(conn: AsyncConnection, request: MoveRequest, hooks: Hooks) -> 
             await hooks.on_departure(conn, Departure(case.id, one, now, request.outcome))
     await book.finish(conn, now, [case], hooks.channels)
     return MoveResult(case.id, stale and refused is None, refused)
+
+
+# Has this person written this beside a move before?
+_WRITTEN = text("""
+    SELECT EXISTS (SELECT FROM alarm_event WHERE alarm_id = :id AND actor_id = :who AND data ->> 'note' = :note)
+""")
+
+
+async def _remark(conn: AsyncConnection, case: Case, now: datetime, request: MoveRequest, actor: Actor) -> None:
+    """What somebody has written beside his move is on record with it, also where that is refused or changes nothing."""
+    if not request.note or any(event.data.get("note") == request.note for event in case.events):
+        return
+    if case.events:
+        case.events[0].data["note"] = request.note
+        return
+    asked = {"id": case.id, "who": actor.id, "note": request.note}
+    if not (await conn.execute(_WRITTEN, asked)).scalar_one():
+        lifecycle.comment(case, now, actor, request.note, request.at)
 
 
 # Was the last thing that this person did with the alarm's ownership to hand it back?

@@ -178,6 +178,26 @@ async def test_repeating_ones_own_move_changes_nothing_and_is_no_error(world: St
     assert (await world.move("lin", Move.RESOLVE, alarm, outcome=Outcome.TEST)).refused
 
 
+async def test_what_is_written_beside_a_move_is_on_record_whatever_becomes_of_it(world: StationWorld) -> None:
+    alarm = await world.alarm()
+    for move, note in (
+        (Move.ACCEPT, "five minutes"), (Move.EN_ROUTE, "by bicycle"), (Move.EN_ROUTE, "flat tyre"),
+        (Move.EN_ROUTE, "flat tyre"), (Move.HAND_BACK, "cannot get in"),
+    ):  # fmt: skip
+        await world.move("lin", move, alarm, note=note)
+    await world.move("desk", Move.RESOLVE, alarm)
+    assert (await world.move("lin", Move.RESOLVE, alarm, outcome=Outcome.EMERGENCY, note="fell; broken hip")).refused
+    rows = await world.rows(
+        "SELECT type, data ->> 'note' AS note, data ->> 'outcome' AS outcome FROM alarm_event"
+        " WHERE alarm_id = :alarm AND data ->> 'note' IS NOT NULL ORDER BY seq",
+        alarm=alarm,
+    )
+    assert [tuple(row) for row in rows] == [
+        ("accepted", "five minutes", None), ("en_route", "by bicycle", None), ("comment", "flat tyre", None),
+        ("handed_back", "cannot get in", None), ("move_refused", "fell; broken hip", "emergency"),
+    ]  # fmt: skip
+
+
 async def test_a_move_that_comes_too_late_is_refused_and_stays_on_record(world: StationWorld) -> None:
     alarm = await world.alarm()
     await world.move("lin", Move.RESOLVE, alarm)
