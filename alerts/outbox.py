@@ -84,7 +84,9 @@ _LEASE = text("""
             attempts = attempts + 1
         WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM along) RETURNING *
     )
-    SELECT leased.*, contact_method.address, contact_method.removed_at, staff.role, staff.language
+    SELECT leased.*, contact_method.address, staff.role, staff.language, CASE
+        WHEN contact_method.removed_at IS NOT NULL THEN 'method removed'
+        WHEN contact_method.id IS NOT NULL AND NOT staff.active THEN 'person has left' END AS gone
     FROM leased LEFT JOIN contact_method ON contact_method.id = leased.contact_method_id
     LEFT JOIN staff ON staff.id = leased.staff_id
     ORDER BY leased.created_at
@@ -189,9 +191,7 @@ class Outbox:
     async def _deliver(self, leased: Leased) -> None:
         """Send one message and settle it. Where settling fails the lease runs out and it is sent again."""
         row = leased.row
-        outcome: Handover | Exception = Undeliverable("method removed")
-        if row.removed_at is None:
-            outcome = await self._hand_over(leased)
+        outcome = await self._hand_over(leased) if row.gone is None else Undeliverable(row.gone)
         SENT.labels(row.channel, _label(outcome)).inc()
         try:
             await self._settle(leased, outcome)

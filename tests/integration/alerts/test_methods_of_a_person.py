@@ -150,6 +150,17 @@ async def test_an_answer_withdraws_what_has_not_gone_out(night: Night) -> None:
     assert (await night.states())["voice-lin"] == "expired"
 
 
+async def test_who_has_left_hears_nothing_more_of_an_alarm_that_he_was_called_to(night: Night) -> None:
+    await night.world.alarm()
+    await night.round()
+    assert night.sms.take() == [("sms-lin", "called")]
+    await night.world.do("UPDATE staff SET active = false WHERE id = :lin", lin=night.world.people["lin"])
+    await night.after(UNDELIVERED_S + 1)
+    await night.after(31)
+    assert (night.sms.take(), night.voice.take()) == ([], [])
+    assert await night.states() == {"sms-lin": "failed", "voice-lin": "failed"}
+
+
 async def test_everybody_who_was_called_is_told_that_it_is_handled_and_nobody_else(night: Night) -> None:
     await night.method("wu", "sms", "sms-wu")
     alarm = await night.world.alarm()
