@@ -23,6 +23,8 @@ FIRST_STEP_S = 60
 #: Nobody has answered for so long: the last resort has been called by then. And so long a ladder may rest between its
 #: rounds, or because somebody has taken the call and does nothing. Our figures, far more than any ladder needs.
 LAST_RESORT_S, TAKEN_S = 3_600, 1_800
+#: And so long somebody may be on the way, or there, before anybody asks what has become of him.
+GONE_S = 14_400
 
 
 def _text(value: Any) -> Any:
@@ -95,7 +97,13 @@ class PolicyLadder(BaseModel):
     steps: Annotated[list[PolicyStep], Field(min_length=1, max_length=_STEPS)]
     loop_s: Annotated[Seconds, Field(description="after the last step, until the ladder starts again")] = 120
     repeat: Annotated[
-        int, Field(ge=0, le=20, strict=True, description="further rounds before the alarm counts as exhausted")
+        int,
+        Field(
+            ge=0,
+            le=20,
+            strict=True,
+            description="further rounds before the alarm counts as exhausted; one of which nobody could hear ends them",
+        ),
     ] = 0
     last_resort_s: Annotated[
         Seconds | None,
@@ -183,6 +191,10 @@ class PolicyBody(PolicyLadder):
             errors += [
                 (f"/{name}", f"the ladder of a call for help must go on within {TAKEN_S} s")
                 for name in ("loop_s", "acknowledged_s", "accepted_s") if getattr(self, name) > TAKEN_S
+            ]  # fmt: skip
+            errors += [
+                (f"/{name}", f"who goes to a call for help must be asked after within {GONE_S} s")
+                for name in ("en_route_s", "on_scene_s") if getattr(self, name) > GONE_S
             ]  # fmt: skip
         return errors
 

@@ -95,6 +95,8 @@ async def test_a_ladder_of_the_weekends_nights_holds_from_friday_night_to_sunday
         ({"loop_s": 1_801}, "/loop_s", "within 1800 s"),
         ({"acknowledged_s": 1_801}, "/acknowledged_s", "within 1800 s"),
         ({"accepted_s": 86_400}, "/accepted_s", "within 1800 s"),
+        ({"en_route_s": 86_400}, "/en_route_s", "within 14400 s"),
+        ({"on_scene_s": 14_401}, "/on_scene_s", "within 14400 s"),
         ({"loop_s": 0}, "/loop_s", "greater than or equal to 1"),
         ({"pause": 1}, "/pause", "not permitted"),
     ],
