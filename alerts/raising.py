@@ -220,12 +220,13 @@ async def _answer(
 
 async def _join(conn: AsyncConnection, now: datetime, case: Case, signal: Raise) -> UUID | None:
     """Count the repeat and page holder and desk; None when it came within a second of the last one. A device that has
-    not signalled before, or a person's word about a suspected fall, is news, and not held back."""
+    not signalled before, or a person's word about a suspected fall, is news, and not held back; nor is what somebody
+    has written down of it."""
     if not signal.counts_again:
         return case.id
     hasty = case.last_repeat_at is not None and now - case.last_repeat_at < REPEAT_SPACING
     leaves_no_doubt = case.suspected and signal.suspicion is None
-    if hasty and case.knows(signal.device_id) and not leaves_no_doubt:
+    if hasty and case.knows(signal.device_id) and not leaves_no_doubt and signal.note is None:
         return None
     quiet = case.suspected and signal.suspicion is not None
     join(case, now, signal, [] if quiet else await people.desk(conn, case.station_id, now))
@@ -237,7 +238,8 @@ def join(case: Case, now: datetime, signal: Raise, desk: list[UUID]) -> None:
     earlier, and nothing later."""
     case.signalled(signal.device_id, now)
     fell_again(case, now, signal.actor, signal.suspicion)
-    more = {} if signal.location is None else {"location": signal.location}
+    said = {"location": signal.location, "note": signal.note}
+    more = {what: value for what, value in said.items() if value is not None}
     repeat(case, now, signal.actor, signal.happened_at, [] if case.suspected else desk, device=signal.device_id, **more)
     if signal.urgency is not None:
         press(case, now, signal.actor, signal.presses, signal.urgency)

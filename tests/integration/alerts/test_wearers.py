@@ -138,14 +138,17 @@ async def test_whoever_takes_a_suspected_fall_ends_its_window(world: StationWorl
 async def test_a_telephone_call_joins_the_alarm_of_that_kind_at_the_home(world: StationWorld) -> None:
     alarm = await world.alarm(key="home:the-button-of-the-hall:sos")
 
-    async def by_hand() -> object:
+    async def by_hand(note: str | None = None) -> object:
         async with world.database.transaction() as conn:
             return await raise_by_hand(
-                conn, staff_id=world.people["desk"], home_id=world.home, kind="sos", note="she called", at=None
+                conn, staff_id=world.people["desk"], home_id=world.home, kind="sos", note=note, at=None
             )
 
-    assert await by_hand() == alarm
+    assert await by_hand("she called") == alarm
     assert await by_hand() == alarm, "also where it is held back"
+    assert await by_hand("and cannot breathe") == alarm
+    notes = await world.rows("SELECT data ->> 'note' AS note FROM alarm_event WHERE type = 'repeated' ORDER BY seq")
+    assert [row.note for row in notes] == ["she called", "and cannot breathe"], "what she said is on record"
     await world.move("lin", Move.RESOLVE, alarm)
     assert await by_hand() != alarm
 
