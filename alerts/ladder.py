@@ -74,10 +74,12 @@ def take_step(
     for staff_id in called:
         if staff_id in responders and staff_id in deaf:
             case.log("not_reached", now, actor, responder=str(staff_id), step=case.step, channels=[])
+    told = bool(set(called).difference(deaf))
+    more = {} if told else {"heard": False}
     names = [str(one) for one in called]
-    case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names)
+    case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names, **more)
     reached = bool(responders.difference(deaf)) or (people.keys() <= DESKS and bool(everybody))
-    _schedule(case, now, reached=reached, told=bool(set(called).difference(deaf)))
+    _schedule(case, now, reached=reached, told=told)
 
 
 def _call(case: Case, now: datetime, staff_id: UUID) -> None:

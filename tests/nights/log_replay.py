@@ -47,6 +47,8 @@ class Replay:
     _empty: frozenset[str] = frozenset()
     _deaf: set[str] = field(default_factory=set)
     _by_hand: bool = False
+    _unheard: list[datetime] = field(default_factory=list)
+    """Steps in a row, at one moment, that nobody heard of."""
 
     def read(self, lines: Iterable[Line]) -> "Replay":
         """All of them, in order."""
@@ -123,14 +125,16 @@ class Replay:
         if self._deaf:
             responders = {one for one in line.data["called"] if one not in self.operators or one in named}
             reached = bool(responders - self._deaf)
-        self._schedule(line, reached=reached, told=bool(set(line.data["called"]) - self._deaf))
+        self._schedule(line, reached=reached, told=line.data.get("heard", True))
         self._empty, self._by_hand = frozenset(), False
         self._deaf.clear()
 
     def _schedule(self, line: Line, *, reached: bool, told: bool) -> None:
         rounds, rest = divmod(self.step, len(self.policy.steps))
         wait_s = self.policy.last_resort_s
-        if not rest and rounds > self.policy.repeat and not self.held and wait_s is not None:
+        self._unheard = [*(at for at in self._unheard if at == line.at), line.at] if not told else []
+        over = rounds > self.policy.repeat or len(self._unheard) >= len(self.policy.steps)
+        if not rest and over and not self.held and wait_s is not None:
             at = line.at + timedelta(seconds=wait_s if reached else 0)
             self.last_resort_at = min(at, self.last_resort_at or at)
         delay_s = self.policy.steps[self.step % len(self.policy.steps)].delay_s
