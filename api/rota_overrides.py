@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from alerts.rota_rewrite import lock, rewrite
+from alerts.rota_rewrite import lock, patterns_with, rewrite
 from alerts.view import utc
 from api import rota_example, rota_shapes
 from api.document import answers
@@ -94,6 +94,8 @@ async def enter(call: Caller, pattern_id: UUID, body: NewOverride, key: Key = No
     await pattern_of_mine(call, pattern_id)
     if body.staff not in await who_can_be_on_call(call, [body.staff]):
         raise invalid("/staff", "There is nobody in your areas with this id who can be on call")
+    if body.instead_of is not None and pattern_id not in await patterns_with(call.conn, body.instead_of):
+        raise invalid("/instead_of", "Is nobody who has a turn on this post: nothing would change")
 
     async def work() -> Answer:
         now = await lock(call.conn)

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import psycopg
@@ -213,6 +214,11 @@ async def test_who_reports_himself_sick_is_a_gap_until_somebody_covers_it_and_it
     assert {one["staff"] for one in gaps} == {str(on), None}
     instead = {"staff": str(on), "ends_at": span["ends_at"]}
     assert (await manager.post(f"/rota-patterns/{pattern}/overrides", instead)).status_code == 409, "he is away"
+    for nobody in (str(uuid4()), WU):
+        wrong = {**instead, "staff": WU, "instead_of": nobody}
+        refused = await manager.post(f"/rota-patterns/{pattern}/overrides", wrong)
+        assert refused.status_code == 422, "it would put nobody on call"
+        assert refused.json()["errors"][0]["pointer"] == "/instead_of"
     cover = await manager.post(f"/rota-patterns/{pattern}/overrides", {**instead, "staff": WU})
     assert cover.status_code == 201, cover.text
     assert await on_call(manager) == ["吴可欣"]
