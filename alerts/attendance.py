@@ -1,7 +1,7 @@
 """Whoever takes charge at the desk must be there: who signs off, or whose board falls silent, has his alarms no longer.
 
-A board is silent when its person has had no live stream open and made no request for 60 s, on no device. That is told
-by the sessions (`staff_session.seen_at`, which the API writes), in real time: a shifted demo clock sends nobody home.
+A board is silent when its person has had no live stream open and made no request for 60 s, on no device
+(`alerts.presence`).
 Only acknowledgements made through the API count: whoever answered by telephone has no board.
 """
 
@@ -17,14 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts import book, lifecycle
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor
+from alerts.presence import SILENT, present
 from carebed.clock import now as clock_now
 from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 
 log = get_logger()
 
-#: A board that nothing is seen of for so long is silent.
-SILENT = timedelta(seconds=60)
 _LOOK_S = 5.0
 _BATCH = 200
 
@@ -46,18 +45,13 @@ _LEFT = text("""
     ORDER BY alarm.id LIMIT :batch
 """)
 
-# Is this person at another device?
-_ELSEWHERE = text("""
-    SELECT EXISTS (SELECT FROM staff_session WHERE staff_id = :staff AND seen_at > clock_timestamp() - :silent)
-""")
-
 _HELD = text("SELECT id FROM alarm WHERE acknowledged_by = :staff AND closed_at IS NULL")
 
 
 async def sign_off(conn: AsyncConnection, staff_id: UUID, channels: Sequence[str] = LIVE_ONLY) -> int:
     """Return this person's acknowledged alarms to their stations, unless he is at another device too; how many. The
     session that ends must be gone already. The last thing a transaction does."""
-    if (await conn.execute(_ELSEWHERE, {"staff": staff_id, "silent": SILENT})).scalar_one():
+    if await present(conn, [staff_id]):
         return 0
     alarms = (await conn.execute(_HELD, {"staff": staff_id})).scalars().all()
     actor = Actor("staff", str(staff_id), "api")

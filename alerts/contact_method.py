@@ -27,6 +27,7 @@ from alerts.channel import LAST_RESORT, PER_MESSAGE, WEB_PUSH
 from alerts.channel.apprise_settings import normal_url
 from alerts.channel.email import normal_email
 from alerts.channel.wecom_settings import normal_user
+from alerts.presence import present
 from alerts.provider import normal_phone
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
@@ -96,14 +97,6 @@ _OF = text("""
     FROM contact_methods_of(CAST(:people AS uuid[]), CAST(:channels AS text[]), :fresh, :now)
 """)
 
-#: Whoever has had a page open or made a request within this time sees a call there.
-SEEN = timedelta(seconds=60)
-
-_SEEN = text("""
-    SELECT DISTINCT staff_id FROM staff_session
-    WHERE staff_id = ANY (CAST(:people AS uuid[])) AND seen_at > clock_timestamp() - :seen
-""")
-
 
 async def ways_to(
     conn: AsyncConnection, people: Iterable[UUID], channels: Collection[str], now: datetime
@@ -135,7 +128,4 @@ async def deaf(
         return frozenset()
     wanted = frozenset(people)
     silent = wanted - (await ways_to(conn, wanted, routes, now)).keys()
-    if silent:
-        seen = await conn.execute(_SEEN, {"people": list(silent), "seen": SEEN})
-        silent -= set(seen.scalars())
-    return silent
+    return silent - await present(conn, silent) if silent else silent
