@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.channel import LAST_RESORT, PER_MESSAGE, WEB_PUSH
+from alerts.channel import WEB_PUSH, routes
 from alerts.channel.apprise_settings import normal_url
 from alerts.channel.email import normal_email
 from alerts.channel.wecom_settings import normal_user
@@ -123,9 +123,9 @@ async def deaf(
     Nobody, where this installation reaches people by their pages alone, or has a webhook, whose receiver calls people
     by its own means.
     """
-    routes = set(channels) - PER_MESSAGE - {LAST_RESORT}
-    if routes <= {WEB_PUSH} or "webhook" in channels:
+    through = routes(channels)
+    if set(through) <= {WEB_PUSH} or "webhook" in channels:
         return frozenset()
     wanted = frozenset(people)
-    silent = wanted - (await ways_to(conn, wanted, routes, now)).keys()
+    silent = wanted - (await ways_to(conn, wanted, through, now)).keys()
     return silent - await present(conn, silent) if silent else silent

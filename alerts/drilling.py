@@ -17,7 +17,7 @@ from alerts import book, lifecycle
 from alerts.alarm import DRILL_KEY, kind_of
 from alerts.book import LIVE_ONLY
 from alerts.case import ENGINE, Actor, Case
-from alerts.channel import LAST_RESORT, PER_MESSAGE
+from alerts.channel import routes
 from alerts.choosing import Spot, read_rules
 from alerts.contact_method import ways_to
 from alerts.drill import HOMES, DrillState, Reason, ladder_of_drill, people_named, why_not
@@ -155,8 +155,8 @@ class DrillHandler:
         await mark_ended(conn, now, drill.id, state, reason=reason)
         result = (await conn.execute(_RESULT, {"id": drill.id})).one()
         payload = {"figures": {"homes": result.homes, "answered": result.answered, "reason": reason}}
-        routes = [one for one in self._channels if one not in PER_MESSAGE | {LAST_RESORT}]
-        for way in (await ways_to(conn, [drill.ordered_by], routes, now)).get(drill.ordered_by, [])[:1]:
+        ways = await ways_to(conn, [drill.ordered_by], routes(self._channels), now)
+        for way in ways.get(drill.ordered_by, [])[:1]:
             await conn.execute(
                 _TELL,
                 {"id": new_id(), "channel": way.channel, "staff": way.staff_id, "method": way.id, "now": now,

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book, lifecycle
 from alerts.case import ENGINE
+from alerts.channel import routes
 from alerts.channels import channels
 from alerts.raising import Place as RaisedAt
 from alerts.raising import Raise, raise_alarms
@@ -32,8 +33,6 @@ from carebed.settings import Settings
 KIND = "readiness"
 #: How far ahead: what is missing tonight is seen in the morning.
 AHEAD = timedelta(hours=24)
-#: Display only, or waiting for whoever comes: they reach nobody.
-_NO_ROUTES = frozenset({"live", "webhook"})
 
 GAPS = Gauge("carebed_readiness_gaps", "Gaps of the hours ahead in which a step reaches nobody, by reason", ["reason"])
 HOMES = Gauge("carebed_readiness_homes", "Homes for which, by their own ladder or people, a step reaches nobody")
@@ -71,11 +70,10 @@ _IS_DEMO = text("SELECT shiftable FROM clock_shift")
 async def watch_readiness(database: Database, settings: Settings) -> None:
     """Judge all stations, keep what was found, and raise, complete or clear their alarms."""
     through = channels(settings)
-    routes = [one for one in through if one not in _NO_ROUTES]
     async with database.transaction() as conn:
         now = await clock_now(conn)
         age = timedelta(days=settings.readiness_delivered_days)
-        found = await look(conn, now, now + AHEAD, routes, age)
+        found = await look(conn, now, now + AHEAD, routes(through), age)
         await _keep(conn, now, found)
         speaks = settings.readiness
         if speaks is None:

@@ -10,12 +10,10 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.channel import routes
 from alerts.contact_method import ways_to
 from alerts.rota_plan import holes
 from alerts.view import utc
-
-#: Shown and pushed to whoever has a page open; nothing that reaches a person anywhere.
-_NO_ROUTES = frozenset({"live", "webhook"})
 
 
 class Lack(StrEnum):
@@ -157,9 +155,9 @@ async def _unreachable(
     conn: AsyncConnection, people: Iterable[UUID], channels: Collection[str], now: datetime
 ) -> set[UUID]:
     """Who of them has no contact method that counts as verified; nobody, where there is no channel to verify."""
-    routes = [one for one in channels if one not in _NO_ROUTES]
-    if not routes:
+    through = routes(channels)
+    if not through:
         return set()
     everybody = set(people)
-    ways = await ways_to(conn, everybody, routes, now)
+    ways = await ways_to(conn, everybody, through, now)
     return everybody - {one for one, theirs in ways.items() if any(way.verified for way in theirs)}

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts import family
 from alerts.alarm import Priority, State
 from alerts.case import Case, Event, Message
-from alerts.channel import LAST_RESORT, NAMELESS, PER_MESSAGE
+from alerts.channel import NAMELESS, PER_MESSAGE, routes
 from alerts.contact_method import Way, ways_to
 from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
@@ -115,11 +115,11 @@ async def write(conn: AsyncConnection, now: datetime, changed: Iterable[Case], c
 
     `channels`: those of this installation (`alerts.channels`).
     """
-    routes = [one for one in channels if one not in PER_MESSAGE | {LAST_RESORT}]
-    telling = [case for case in changed if case.messages or case.last_resort_messages or routes]
-    besides = {case.id: await _withdraw_answered(conn, case) for case in telling} if routes else {}
+    through = routes(channels)
+    telling = [case for case in changed if case.messages or case.last_resort_messages or through]
+    besides = {case.id: await _withdraw_answered(conn, case) for case in telling} if through else {}
     people = {message.staff_id for case in telling for message in (*case.messages, *besides.get(case.id, ()))}
-    ways = await ways_to(conn, people, routes, now) if routes and people else {}
+    ways = await ways_to(conn, people, through, now) if through and people else {}
     codes = await _codes_in_use(conn, now, ways) if ways else {}
     rows: list[dict[str, Any]] = []
     for case in telling:

@@ -5,6 +5,7 @@ waits for nobody: attempts, pauses, other methods and delivery states are the ou
 delivery and answers come in later, through `alerts.delivery` and `alerts.answers`.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -26,6 +27,11 @@ LAST_RESORT = "last_resort"
 
 #: Channels of messages that are for nobody by name.
 NAMELESS = frozenset({"webhook", LAST_RESORT})
+
+
+def routes(channels: Iterable[str]) -> list[str]:
+    """Those of `channels` that go to people by contact methods of their own."""
+    return [one for one in channels if one not in PER_MESSAGE | {LAST_RESORT}]
 
 
 class Outgoing(msgspec.Struct, frozen=True):

@@ -11,6 +11,10 @@ from api_service import Person, Service
 from psycopg import errors
 
 from alerts.rota_plan import instant_of
+from alerts.rota_view import Lack, lacking
+from api.principal import enter
+from carebed.clock import now as clock_now
+from carebed.database import Database
 from registry import demo_district as district
 
 STATION = str(district.STREET_STATION)
@@ -294,3 +298,16 @@ async def test_past_the_api_nobody_writes_the_rota_of_another_branch(service: Se
                         "UPDATE rota_version SET layers = '[]'", "DELETE FROM rota_log"):  # fmt: skip
             with pytest.raises(errors.InsufficientPrivilege):
                 conn.execute(refused.encode())
+
+
+async def test_who_has_no_method_is_unreachable_only_where_people_have_methods(service: Service) -> None:
+    database = Database(service.urls.api, application="test", pool_size=1)
+    async with database.transaction() as conn:
+        await enter(conn, "/", None)
+        begin = await clock_now(conn)
+        asked = (conn, begin, begin + timedelta(days=1), district.STREET_STATION)
+        of_pages = await lacking(*asked, ("live", "webhook", "last_resort"))
+        of_methods = await lacking(*asked, ("live", "sms"))
+    await database.close()
+    assert not [one for one in of_pages if one.why is Lack.UNREACHABLE], "a list that is called is nobody's method"
+    assert [one for one in of_methods if one.why is Lack.UNREACHABLE]
