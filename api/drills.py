@@ -1,6 +1,6 @@
 """Drills: ordered and stopped by managers, with what came of each as evidence."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
 from api.places import the_area, the_station
-from api.problem import Problem, as_json, not_found
+from api.problem import Problem, as_json, invalid, not_found
 from api.scope import MANAGERS, SUPERVISION, Call, Caller, PartsOf
 from carebed.clock import now as clock_now
 from carebed.ids import new_id
@@ -71,17 +71,14 @@ async def order_(call: Caller, body: drill_shapes.DrillOrder, key: Key = None) -
     async def work() -> Answer:
         now = await clock_now(call.conn)
         if body.starts_at is not None and body.starts_at > now + _AHEAD:
-            detail = "must lie within the next 31 days"
-            raise Problem(
-                422, "invalid", f"/starts_at: {detail}.", errors=[{"pointer": "/starts_at", "detail": detail}]
-            )
+            raise invalid("/starts_at", "must lie within the next 31 days")
         wanted: dict[str, Any] = {
             "area": body.area, "station": body.station, "kind": body.kind, "homes": body.homes, "most": body.most,
             "lasts_s": body.lasts_s, "note": body.note, "starts_at": max(body.starts_at or now, now),
         }  # fmt: skip
         drill_id = new_id()
         if wanted["starts_at"] == now:
-            await _refuse(call, drill_id, wanted)
+            await _refuse(call, drill_id, wanted, now)
         await order(call.conn, drill_id, call.principal.id, now, wanted)
         log.info("drill_ordered", drill=str(drill_id), area=body.area, by=str(call.principal.id))
         return Answer(201, as_json(await read_drill(call.conn, drill_id)).decode())
@@ -89,13 +86,13 @@ async def order_(call: Caller, body: drill_shapes.DrillOrder, key: Key = None) -
     return await once(call.conn, call.principal.id, key, digest_of("POST", "/drills", body), work)
 
 
-async def _refuse(call: Call, drill_id: UUID, wanted: dict[str, Any]) -> None:
+async def _refuse(call: Call, drill_id: UUID, wanted: dict[str, Any], now: datetime) -> None:
     """409 for what would keep it from starting now."""
     homes = (await call.conn.execute(HOMES, wanted)).all()
     if all(home.in_need for home in homes):
         raise Problem(409, "conflict", "No drill now: there is no home that could be called for.")
     async with call.beyond_scope():
-        reason = await why_not(call.conn, drill_id, {home.station_id for home in homes}, await clock_now(call.conn))
+        reason = await why_not(call.conn, drill_id, {home.station_id for home in homes}, now)
     if reason is not None:
         raise Problem(409, "conflict", f"No drill now: {REASONS[reason][0]}. Plan it for later.")
 
