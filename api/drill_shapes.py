@@ -11,12 +11,13 @@ from alerts.drill import LONGEST, MOST_HOMES, SHORTEST, USUAL, DrillState, Reaso
 from api.alarm_shapes import Text
 from api.body import Instant, Note, Person
 from api.shape import Shape
+from registry.area import AREA_CODE
 
 
 class DrillOrder(Shape):
     """A drill for the homes of a branch of the area tree, of one station in it, or for some of them."""
 
-    area: Annotated[str, Field(pattern=r"^[0-9]{12}$", examples=["350102001000"])]
+    area: Annotated[str, Field(pattern=AREA_CODE, examples=["350102001000"])]
     station: Person | None = None
     homes: Annotated[
         list[Person] | None, Field(min_length=1, max_length=MOST_HOMES, description="these only; all when left out")

@@ -15,7 +15,7 @@ from api import drill_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
-from api.places import the_area, the_station
+from api.places import Branch, the_area, the_station
 from api.problem import Problem, as_json, invalid, not_found
 from api.scope import MANAGERS, SUPERVISION, Call, Caller, PartsOf
 from carebed.clock import now as clock_now
@@ -111,12 +111,12 @@ async def _refuse(call: Call, drill_id: UUID, wanted: dict[str, Any], now: datet
 )  # fmt: skip
 async def list_(
     call: Caller,
-    area: Annotated[str | None, Query(pattern=r"^[0-9]{12}$", description="only this branch")] = None,
+    branch: Branch,
     limit: Annotated[int, Query(ge=1, le=100)] = 50,
     cursor: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
     call.allow(SUPERVISION, "see drills")
-    drills, following = await list_drills(call.conn, scope_of(area) if area else "", limit, cursor)
+    drills, following = await list_drills(call.conn, branch, limit, cursor)
     items = [as_json(one).decode() for one in drills]
     return json_page(items, None if following is None else str(following))
 

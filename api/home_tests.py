@@ -13,10 +13,9 @@ from alerts.home_tests import expect, expected_json, list_tests
 from api import example
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.places import the_home
+from api.places import Branch, the_home
 from api.scope import DESK, OFFICE, Caller, PartsOf
 from api.shape import Shape
-from registry.area import scope_of
 
 router = APIRouter(tags=["drills"])
 
@@ -122,14 +121,11 @@ _EXPECTED = {"home": _HOME, "since": "2026-11-22T04:00:00.000000Z", "until": "20
 async def list_(
     call: Caller,
     parts: PartsOf,
-    area: Annotated[
-        str | None, Query(pattern=r"^[0-9]{12}$", description="only this branch", examples=["350102001000"])
-    ] = None,
+    branch: Branch,
     state: Annotated[Literal["done", "due", "overdue"] | None, Query(description="only these")] = None,
 ) -> Response:
     call.allow(OFFICE, "see test calls")
     days = parts.test_call_days
-    branch = scope_of(area) if area else ""
     counts, items = (
         await list_tests(call.conn, branch, timedelta(days=days), state, _MOST)
         if days else ({"done": 0, "due": 0, "overdue": 0}, [])

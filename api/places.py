@@ -3,15 +3,28 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Path
+from fastapi import Depends, Path, Query
 from sqlalchemy import text
 
 from alerts.choosing import Spot
 from api.problem import not_found
 from api.scope import Call
+from registry.area import AREA_CODE, scope_of
+
+_EXAMPLES = ["350102001000"]
 
 #: A branch, in a path.
-AreaCode = Annotated[str, Path(pattern=r"^[0-9]{12}$", examples=["350102001000"])]
+AreaCode = Annotated[str, Path(pattern=AREA_CODE, examples=_EXAMPLES)]
+
+
+def _branch(
+    area: Annotated[str | None, Query(pattern=AREA_CODE, description="only this branch", examples=_EXAMPLES)] = None,
+) -> str:
+    return scope_of(area) if area else ""
+
+
+#: Parameter `area` of a list, as the prefix of area codes that it stands for; without it that of all.
+Branch = Annotated[str, Depends(_branch)]
 
 _AREA = text("SELECT EXISTS (SELECT FROM area WHERE code = :area AND in_scope(code))")
 # Row-level security shows a person's own station too.

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from alerts.alarm import KINDS, PRIORITY_RANK, Priority
 from alerts.policy import TARGET, Policy, Step
 from api.body import Person, storable
+from registry.area import AREA_CODE
 
 _STEPS, _TARGETS = 20, 20
 
@@ -124,7 +125,7 @@ class PolicyBody(PolicyLadder):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
     home: Person | None = None
     station: Person | None = None
-    area: Annotated[Label | None, Field(pattern=r"^[0-9]{12}$")] = None
+    area: Annotated[Label | None, Field(pattern=AREA_CODE)] = None
 
     def ladder(self) -> Policy:
         """What alarms keep of it."""

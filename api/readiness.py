@@ -1,16 +1,14 @@
 """Can somebody be reached tonight: each station's gaps in the hours ahead, as they were last judged."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
 from alerts.view import utc
 from api import readiness_shapes
 from api.document import answers
+from api.places import Branch
 from api.scope import OFFICE, Caller
-from registry.area import scope_of
 
 router = APIRouter(tags=["rotas"])
 
@@ -52,12 +50,7 @@ _READINESS = text(f"""
     response_class=JSONResponse,
     responses=answers(401, 403, 422, ok={200: ("The stations.", "application/json", readiness_shapes.EXAMPLE)}),
 )
-async def read(
-    call: Caller,
-    area: Annotated[
-        str | None, Query(pattern=r"^[0-9]{12}$", description="only this branch", examples=["350102001000"])
-    ] = None,
-) -> Response:
+async def read(call: Caller, branch: Branch) -> Response:
     call.allow(OFFICE, "see who can be reached")
-    items = (await call.conn.execute(_READINESS, {"branch": scope_of(area) if area else ""})).scalars()
+    items = (await call.conn.execute(_READINESS, {"branch": branch})).scalars()
     return Response(f'{{"items": [{", ".join(items)}]}}', media_type="application/json")

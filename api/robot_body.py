@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.robot.group import Shows
 from api.body import Person, storable
+from registry.area import AREA_CODE
 
 Channel = Literal["dingtalk", "feishu", "wecom"]
 
@@ -61,7 +62,7 @@ SHOWN: dict[str, Any] = {
 
 class _Group(BaseModel):
     name: _Name
-    area: Annotated[_Text | None, Field(pattern=r"^[0-9]{12}$", description="all alarms of this branch")] = None
+    area: Annotated[_Text | None, Field(pattern=AREA_CODE, description="all alarms of this branch")] = None
     station: Annotated[Person | None, Field(description="instead of an area: the alarms of this station")] = None
     language: Literal["zh", "en"] = "zh"
     shows: Annotated[list[Shows], Field(min_length=1, max_length=4)] = list(Shows)

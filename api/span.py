@@ -13,6 +13,7 @@ from api.places import the_area
 from api.problem import Problem, invalid
 from api.scope import Call
 from carebed.clock import now as clock_now
+from registry.area import AREA_CODE
 
 #: A year and a day: more than a chart can show.
 _LONGEST = timedelta(days=367)
@@ -60,7 +61,7 @@ class _Asked:
     ] = None
     to: To = None
     area: Annotated[
-        str | None, Query(pattern=r"^[0-9]{12}$", description="by default the caller's", examples=["350102001000"])
+        str | None, Query(pattern=AREA_CODE, description="by default the caller's", examples=["350102001000"])
     ] = None
 
     async def of(self, call: Call) -> BranchSpan:

@@ -18,12 +18,15 @@ log = get_logger()
 #: Digits that name each level, cumulated.
 LEVEL_DIGITS = {"province": 2, "city": 4, "county": 6, "street": 9, "community": 12}
 
+#: What a code looks like, as a regular expression.
+AREA_CODE = "^[0-9]{12}$"
+
 _DEFAULT_ZONE = "Asia/Shanghai"
 
 area = Table(
     "area",
     metadata,
-    Column("code", Text, CheckConstraint("code ~ '^[0-9]{12}$'", name="twelve_digits"), primary_key=True),
+    Column("code", Text, CheckConstraint(f"code ~ '{AREA_CODE}'", name="twelve_digits"), primary_key=True),
     label("name"),
     Column(
         "level",
