@@ -9,17 +9,21 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.drill import REASONS, Reason
+from alerts.drill import REASONS
 from alerts.view import utc
+from carebed.deadline import as_json
+
+_REASONS = as_json({reason: {"en": en, "zh": zh} for reason, (en, zh) in REASONS.items()})
 
 _DRILL = f"""
-    SELECT drill.ordered_at, drill.id, json_build_object(
+    SELECT drill.id, json_build_object(
         'id', drill.id, 'area', drill.area_code, 'area_name', area.name, 'station', drill.station_id,
         'kind', drill.kind, 'most', drill.most, 'lasts_s', drill.lasts_s, 'note', drill.note, 'state', drill.state,
-        'reason', drill.reason, 'starts_at', {utc("drill.starts_at")}, 'started_at', {utc("drill.started_at")},
+        'reason', drill.reason, 'reason_text', CAST(:reasons AS jsonb) -> drill.reason,
+        'starts_at', {utc("drill.starts_at")}, 'started_at', {utc("drill.started_at")},
         'ended_at', {utc("drill.ended_at")}, 'ordered_by', drill.ordered_by,
         'ordered_by_name', name_of_staff(drill.ordered_by), 'ordered_at', {utc("drill.ordered_at")},
         'stopped_by', drill.stopped_by, 'stopped_by_name', name_of_staff(drill.stopped_by))::text AS body
@@ -86,25 +90,18 @@ _HOMES = text(f"""
 
 async def read_drill(conn: AsyncConnection, drill_id: UUID) -> dict[str, Any] | None:
     """A drill with its homes, as far as the caller sees it; None where he does not."""
-    row = (await conn.execute(_ONE, {"id": drill_id})).one_or_none()
+    row = (await conn.execute(_ONE, {"id": drill_id, "reasons": _REASONS})).one_or_none()
     if row is None:
         return None
     homes = [json.loads(body) for body in (await conn.execute(_HOMES, {"id": drill_id})).scalars()]
-    return {**_said(row.body), "result": _figures(homes), "homes": homes}
+    return {**json.loads(row.body), "result": _figures(homes), "homes": homes}
 
 
-async def list_drills(
-    conn: AsyncConnection, branch: str, limit: int, after: UUID | None = None
-) -> tuple[list[dict[str, Any]], UUID | None]:
-    """Drills of a branch without their homes, the newest first; and after which one the next page begins."""
-    rows = (await conn.execute(_LIST, {"branch": branch, "after": after, "limit": limit + 1})).all()
-    return [_said(row.body) for row in rows[:limit]], rows[limit - 1].id if len(rows) > limit else None
-
-
-def _said(body: str) -> dict[str, Any]:
-    drill: dict[str, Any] = json.loads(body)
-    en, zh = REASONS[Reason(drill["reason"])] if drill["reason"] else (None, None)
-    return drill | {"reason_text": {"en": en, "zh": zh} if en else None}
+async def list_drills(conn: AsyncConnection, branch: str, limit: int, after: UUID | None = None) -> Sequence[Row[Any]]:
+    """Up to `limit` drills of a branch (a prefix of area codes) without their homes, the newest first: `id`, and `body`
+    as JSON. `after`: the last one of the page before."""
+    asked = {"branch": branch, "after": after, "limit": limit, "reasons": _REASONS}
+    return (await conn.execute(_LIST, asked)).all()
 
 
 def _figures(homes: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from alerts.drilling import stop
 from api import drill_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
-from api.page import json_page
+from api.page import page_of
 from api.places import Branch, the_area, the_station
 from api.problem import Problem, as_json, invalid, not_found
 from api.scope import MANAGERS, SUPERVISION, Call, Caller, PartsOf
@@ -116,9 +116,7 @@ async def list_(
     cursor: Annotated[UUID | None, Query(description="`next` of the page before")] = None,
 ) -> Response:
     call.allow(SUPERVISION, "see drills")
-    drills, following = await list_drills(call.conn, branch, limit, cursor)
-    items = [as_json(one).decode() for one in drills]
-    return json_page(items, None if following is None else str(following))
+    return page_of(await list_drills(call.conn, branch, limit + 1, cursor), limit)
 
 
 @router.get(
