@@ -5,12 +5,10 @@ that the desk expects one is a row that the alarm object shows (`expect`), for w
 is none. A test call counts when a device of the home raised it and a person closed it with the outcome `test`.
 """
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from prometheus_client import Gauge
 from sqlalchemy import Column, ForeignKey, Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -144,7 +142,7 @@ async def watch_tests(database: Database, settings: Settings) -> None:
         late = {f"{KIND}:{row.id}": row for row in stations}
         signals = [
             Raise(KIND, Place(row.id, row.area_code), key, now,
-                  why_test_calls(row.homes, days=settings.test_call_days, homes=_as_text(row.first)),
+                  why_test_calls(row.homes, days=settings.test_call_days, homes=row.first),
                   counts_again=False)
             for key, row in late.items() if key not in said
         ]  # fmt: skip
@@ -153,12 +151,3 @@ async def watch_tests(database: Database, settings: Settings) -> None:
             if key not in late and case.open and not case.taken:
                 lifecycle.clear(case, now, now, why_test_calls_made())
         await book.finish(conn, now, raised.cases.values(), channels(settings))
-
-
-def _as_text(homes: Sequence[UUID]) -> list[str]:
-    return [str(one) for one in homes]
-
-
-def expected_json(home_id: UUID, since: datetime, until: datetime) -> str:
-    """What the API answers to who has announced one."""
-    return msgspec.json.encode({"home": home_id, "since": since, "until": until}).decode()

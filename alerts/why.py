@@ -87,7 +87,7 @@ def why_drill(kind: str, *, minutes: int) -> dict[str, Any]:
     )
 
 
-def why_test_calls(count: int, *, days: int, homes: Sequence[str]) -> dict[str, Any]:
+def why_test_calls(count: int, *, days: int, homes: Iterable[UUID]) -> dict[str, Any]:
     """Homes of a station from which no test call has come for too long; `homes`: ids of the first of them."""
     return why(
         "test_calls",
@@ -95,7 +95,7 @@ def why_test_calls(count: int, *, days: int, homes: Sequence[str]) -> dict[str, 
         f"{count} 户超过 {days} 天未做测试呼叫：请联系其按一次按钮。",
         count=count,
         days=days,
-        homes=list(homes),
+        homes=[str(one) for one in homes],
     )
 
 

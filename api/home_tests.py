@@ -1,108 +1,24 @@
 """Monthly test calls: which homes owe one, the last one of each as evidence, and that one is expected now."""
 
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Path, Query
-from pydantic import ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
-from alerts.home_tests import expect, expected_json, list_tests
-from api import example
+from alerts.home_tests import expect, list_tests
 from api.document import answers
+from api.home_test_shapes import EXAMPLE, EXPECTED, HOME, ExpectedTestCall, ExpectTestCall, HomeTests
 from api.idempotency import Answer, Key, digest_of, once
 from api.places import Branch, the_home
+from api.problem import as_json
 from api.scope import DESK, OFFICE, Caller, PartsOf
-from api.shape import Shape
 
 router = APIRouter(tags=["drills"])
 
 _MOST = 1_000
-
-
-class LastTestCall(Shape):
-    """A test call: raised by a device of the home, closed by a person as a test. `answered_s`: seconds until the first
-    person took it."""
-
-    alarm: UUID
-    at: datetime
-    answered_by: UUID | None
-    answered_by_name: str | None
-    answered_s: float | None
-
-
-class HomeTest(Shape):
-    """Where a home stands. `due`: within the next seven days."""
-
-    home: UUID
-    name: str
-    station: UUID
-    area: str
-    state: Literal["done", "due", "overdue"]
-    due_at: datetime
-    last: LastTestCall | None
-    expected_until: datetime | None
-
-
-class TestCounts(Shape):
-    """Homes in each state."""
-
-    __test__ = False
-    done: int
-    due: int
-    overdue: int
-
-
-class HomeTests(Shape):
-    """The homes of a branch, the longest overdue first. `every_days` 0: nobody is asked for test calls."""
-
-    every_days: int
-    counts: TestCounts
-    items: list[HomeTest]
-
-
-class ExpectTestCall(Shape):
-    """For so long a test call is expected."""
-
-    minutes: Annotated[int, Field(ge=1, le=120, strict=True)] = 15
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"minutes": 15}]})
-
-
-class ExpectedTestCall(Shape):
-    """From when to when."""
-
-    home: UUID
-    since: datetime
-    until: datetime
-
-
-_HOME = example.ALARM["home"]
-_EXAMPLE: dict[str, Any] = {
-    "every_days": 31,
-    "counts": {"done": 211, "due": 12, "overdue": 1},
-    "items": [
-        {
-            "home": _HOME,
-            "name": "示范家庭 1",
-            "station": "0197a3c2-0000-7000-8000-00000000000a",
-            "area": "350102001000",
-            "state": "overdue",
-            "due_at": "2026-11-20T04:00:00.000Z",
-            "last": {
-                "alarm": example.ALARM["id"],
-                "at": "2026-10-20T04:00:00.000Z",
-                "answered_by": "5a0c1f0e-2b7d-5d43-8f5e-0a9e6c1d2b30",
-                "answered_by_name": "林小禾",
-                "answered_s": 12.4,
-            },
-            "expected_until": None,
-        }
-    ],
-}
-_EXPECTED = {"home": _HOME, "since": "2026-11-22T04:00:00.000000Z", "until": "2026-11-22T04:15:00.000000Z"}
 
 
 @router.get(
@@ -116,7 +32,7 @@ _EXPECTED = {"home": _HOME, "since": "2026-11-22T04:00:00.000000Z", "until": "20
     ),
     response_model=HomeTests,
     response_class=JSONResponse,
-    responses=answers(401, 403, 422, ok={200: ("The homes.", "application/json", _EXAMPLE)}),
+    responses=answers(401, 403, 422, ok={200: ("The homes.", "application/json", EXAMPLE)}),
 )
 async def list_(
     call: Caller,
@@ -130,7 +46,7 @@ async def list_(
         await list_tests(call.conn, branch, timedelta(days=days), state, _MOST)
         if days else ({"done": 0, "due": 0, "overdue": 0}, [])
     )  # fmt: skip
-    body = f'{{"every_days":{days},"counts":{msgspec.json.encode(counts).decode()},"items":[{",".join(items)}]}}'
+    body = f'{{"every_days":{days},"counts":{as_json(counts).decode()},"items":[{",".join(items)}]}}'
     return Response(body, media_type="application/json")
 
 
@@ -145,18 +61,18 @@ async def list_(
     response_model=ExpectedTestCall,
     response_class=JSONResponse,
     responses=answers(
-        400, 401, 403, 404, 413, 415, 422, ok={200: ("From when to when.", "application/json", _EXPECTED)}
+        400, 401, 403, 404, 413, 415, 422, ok={200: ("From when to when.", "application/json", EXPECTED)}
     ),
 )
 async def expect_(
-    call: Caller, home_id: Annotated[UUID, Path(examples=[_HOME])], body: ExpectTestCall, key: Key = None
+    call: Caller, home_id: Annotated[UUID, Path(examples=[HOME])], body: ExpectTestCall, key: Key = None
 ) -> Response:
     call.allow(DESK, "announce test calls")
     await the_home(call, home_id)
 
     async def work() -> Answer:
-        span = await expect(call.conn, home_id, call.principal.id, timedelta(minutes=body.minutes))
-        return Answer(200, expected_json(home_id, *span))
+        since, until = await expect(call.conn, home_id, call.principal.id, timedelta(minutes=body.minutes))
+        return Answer(200, msgspec.json.encode({"home": home_id, "since": since, "until": until}).decode())
 
     digest = digest_of("POST", f"/homes/{home_id}/test-call", body)
     return await once(call.conn, call.principal.id, key, digest, work)
