@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.channel import routes
 from alerts.contact_method import ways_to
 from alerts.rota_plan import holes
-from alerts.view import utc
+from alerts.view import shown, utc
 
 
 class Lack(StrEnum):
@@ -48,11 +48,6 @@ class Lacking:
             "pattern": str(self.pattern_id) if self.pattern_id else None, "pattern_name": self.pattern,
             "staff": str(self.staff_id) if self.staff_id else None, "staff_name": self.staff,
         }  # fmt: skip
-
-
-def shown(at: datetime) -> str:
-    """An instant as every JSON of ours shows it."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 #: A row of `rota` or `rota_log` under the name `shift`, as JSON.

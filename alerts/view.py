@@ -62,6 +62,11 @@ def utc(column: str) -> str:
     return f"""to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')"""
 
 
+def shown(at: datetime) -> str:
+    """The same of an instant in hand."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 _PRIORITY = "CASE a.priority " + " ".join(f"WHEN {rank} THEN '{one}'" for rank, one in enumerate(Priority)) + " END"
 
 # The alarm object of docs/protocol.md for a page of alarms, with what pages and fan-out need beside it. Names are

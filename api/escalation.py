@@ -1,6 +1,6 @@
 """A preview: who would be called when, for a home, a kind of alarm and a time."""
 
-from datetime import UTC, datetime, time
+from datetime import datetime, time
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from alerts.alarm import KINDS, kind_of
 from alerts.choosing import Rule
 from alerts.preview import Preview, preview
+from alerts.view import shown
 from api import example
 from api.document import answers
 from api.places import the_spot
@@ -109,7 +110,7 @@ async def read(
         raise invalid("at", "must lie between the years 2000 and 2100")
     at = at or await clock_now(call.conn)
     found = await preview(call.conn, spot, kind, at)
-    content = {"home": str(home_id), "kind": kind, "priority": kind_of(kind).priority, "at": _utc(at),
+    content = {"home": str(home_id), "kind": kind, "priority": kind_of(kind).priority, "at": shown(at),
                **await _shown(call.conn, found, at)}  # fmt: skip
     return Response(as_json(content), media_type="application/json")
 
@@ -123,12 +124,12 @@ async def _shown(conn: AsyncConnection, found: Preview, at: datetime) -> dict[st
                    "to_time": _clock(found.rule.to_time),
                    "days": None if found.rule.days is None else sorted(found.rule.days)},
         "steps": [
-            {"step": step.step, "at": _utc(step.at), "after_s": (step.at - at).total_seconds(),
+            {"step": step.step, "at": shown(step.at), "after_s": (step.at - at).total_seconds(),
              "targets": [{"target": target, "people": [{"id": str(one), "name": names.get(one)} for one in some]}
                          for target, some in step.people.items()]}
             for step in found.steps
         ],
-        "last_resort_at": _utc(found.last_resort_at), "again_at": _utc(found.again_at),
+        "last_resort_at": _when(found.last_resort_at), "again_at": _when(found.again_at),
     }  # fmt: skip
 
 
@@ -143,8 +144,5 @@ def _clock(at: time | None) -> str | None:
     return None if at is None else f"{at:%H:%M}"
 
 
-def _utc(at: datetime | None) -> str | None:
-    """As the database shows it."""
-    if at is None:
-        return None
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _when(at: datetime | None) -> str | None:
+    return None if at is None else shown(at)

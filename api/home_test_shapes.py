@@ -90,4 +90,4 @@ EXAMPLE: dict[str, Any] = {
         }
     ],
 }
-EXPECTED = {"home": HOME, "since": "2026-11-22T04:00:00.000000Z", "until": "2026-11-22T04:15:00.000000Z"}
+EXPECTED = {"home": HOME, "since": "2026-11-22T04:00:00.000Z", "until": "2026-11-22T04:15:00.000Z"}

@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Annotated, Literal
 from uuid import UUID
 
-import msgspec
 from fastapi import APIRouter, Path, Query
 from starlette.responses import JSONResponse, Response
 
 from alerts.home_tests import expect, list_tests
+from alerts.view import shown
 from api.document import answers
 from api.home_test_shapes import EXAMPLE, EXPECTED, HOME, ExpectedTestCall, ExpectTestCall, HomeTests
 from api.idempotency import Answer, Key, digest_of, once
@@ -72,7 +72,8 @@ async def expect_(
 
     async def work() -> Answer:
         since, until = await expect(call.conn, home_id, call.principal.id, timedelta(minutes=body.minutes))
-        return Answer(200, msgspec.json.encode({"home": home_id, "since": since, "until": until}).decode())
+        span = {"since": shown(since), "until": shown(until)}
+        return Answer(200, as_json({"home": str(home_id), **span}).decode())
 
     digest = digest_of("POST", f"/homes/{home_id}/test-call", body)
     return await once(call.conn, call.principal.id, key, digest, work)

@@ -15,8 +15,7 @@ from starlette.responses import JSONResponse, Response
 from alerts.rota_pattern import Layer, layers_json
 from alerts.rota_plan import holes, pattern_shifts
 from alerts.rota_rewrite import lock, rewrite
-from alerts.rota_view import shown
-from alerts.view import utc
+from alerts.view import shown, utc
 from api import rota_example, rota_shapes
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once

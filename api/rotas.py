@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from alerts.rota_view import SHIFT, lacking, on_call_at, shown
+from alerts.rota_view import SHIFT, lacking, on_call_at
+from alerts.view import shown
 from api import rota_example, rota_shapes
 from api.body import Instant
 from api.document import answers
