@@ -18,6 +18,7 @@ from alerts.channels import channels
 from alerts.raising import Place, Raise, raise_alarms
 from alerts.view import utc
 from alerts.why import why_test_calls, why_test_calls_made
+from carebed.clock import is_demo
 from carebed.clock import now as clock_now
 from carebed.columns import instant, refers
 from carebed.database import Database, metadata
@@ -104,8 +105,6 @@ _SAID = text("""
     WHERE kind = 'test_calls' AND (closed_at IS NULL OR raised_at > :lately) GROUP BY merge_key
 """)
 
-_IS_DEMO = text("SELECT shiftable FROM clock_shift")
-
 
 async def list_tests(
     conn: AsyncConnection, branch: str, every: timedelta, state: str | None, limit: int
@@ -136,7 +135,7 @@ async def watch_tests(database: Database, settings: Settings) -> None:
         asked = {"branch": "", "every": timedelta(days=settings.test_call_days), "now": now, "named": _NAMED}
         stations = (await conn.execute(_OVERDUE, asked)).all()
         OVERDUE.set(sum(row.homes for row in stations))
-        if (await conn.execute(_IS_DEMO)).scalar_one() and not settings.readiness:
+        if not settings.readiness and await is_demo(conn):
             return
         said = {row.merge_key: row.open for row in await conn.execute(_SAID, {"lately": now - _AGAIN})}
         late = {f"{KIND}:{row.id}": row for row in stations}

@@ -25,6 +25,7 @@ from alerts.readiness_ladders import Place
 from alerts.readiness_look import Verdict, look
 from alerts.remark import remark
 from alerts.why import why_readiness, why_ready
+from carebed.clock import is_demo
 from carebed.clock import now as clock_now
 from carebed.columns import instant
 from carebed.database import Database, metadata
@@ -64,8 +65,6 @@ _OPEN = text("""
         AND merge_key ^@ 'readiness:'
 """)
 
-_IS_DEMO = text("SELECT shiftable FROM clock_shift")
-
 
 async def watch_readiness(database: Database, settings: Settings) -> None:
     """Judge all stations, keep what was found, and raise, complete or clear their alarms."""
@@ -77,7 +76,7 @@ async def watch_readiness(database: Database, settings: Settings) -> None:
         await _keep(conn, now, found)
         speaks = settings.readiness
         if speaks is None:
-            speaks = not (await conn.execute(_IS_DEMO)).scalar_one()
+            speaks = not await is_demo(conn)
         if speaks:
             await _say(conn, now, found, through)
     JUDGED.set_to_current_time()

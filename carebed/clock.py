@@ -36,6 +36,8 @@ _WAITED = text("SELECT extract(epoch FROM waited_since(:since))::float8")
 
 _ALLOW = text("UPDATE clock_shift SET shiftable = true")
 
+_SHIFTABLE = text("SELECT shiftable FROM clock_shift")
+
 
 class ClockError(CarebedError):
     """The clock was asked for something it must not do."""
@@ -45,6 +47,11 @@ async def now(conn: AsyncConnection) -> datetime:
     """The database clock, aware UTC."""
     value: datetime = (await conn.execute(_NOW)).scalar_one()
     return value
+
+
+async def is_demo(conn: AsyncConnection) -> bool:
+    """Is this database a demo or a test, whose clock can be shifted?"""
+    return bool((await conn.execute(_SHIFTABLE)).scalar_one())
 
 
 async def advance(conn: AsyncConnection, by: timedelta) -> datetime:
