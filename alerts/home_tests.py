@@ -63,7 +63,10 @@ _OWED = """
 """
 _STATE = "CASE WHEN due_at <= :now THEN 'overdue' WHEN due_at <= :soon THEN 'due' ELSE 'done' END"
 
-_COUNTS = text(f"WITH {_OWED} SELECT {_STATE} AS state, count(*) AS homes FROM owed GROUP BY 1")
+# A person who was called elsewhere sees that home, but answers for those of his own branch only.
+_MINE = "in_scope(owed.area_code)"
+
+_COUNTS = text(f"WITH {_OWED} SELECT {_STATE} AS state, count(*) AS homes FROM owed WHERE {_MINE} GROUP BY 1")
 
 # What is longest overdue first, with who answered the last one, and after how many seconds.
 _LIST = text(f"""
@@ -82,7 +85,7 @@ _LIST = text(f"""
         WHERE alarm_event.alarm_id = owed.alarm_id AND actor_type = 'staff'
             AND type IN ('acknowledged', 'accepted', 'resolved')
         ORDER BY seq LIMIT 1) AS answer ON true
-    WHERE CAST(:state AS text) IS NULL OR {_STATE} = :state
+    WHERE {_MINE} AND (CAST(:state AS text) IS NULL OR {_STATE} = :state)
     ORDER BY due_at, owed.id LIMIT :limit
 """)
 
@@ -109,8 +112,8 @@ _SAID = text("""
 async def list_tests(
     conn: AsyncConnection, branch: str, every: timedelta, state: str | None, limit: int
 ) -> tuple[dict[str, int], list[str]]:
-    """How many homes of a branch are done, due and overdue; and those in `state` (None: all) as JSON, the longest
-    overdue first."""
+    """How many homes of a branch, within the caller's, are done, due and overdue; and those in `state` (None: all) as
+    JSON, the longest overdue first."""
     now = await clock_now(conn)
     asked: dict[str, Any] = {"branch": branch, "every": every, "now": now, "soon": now + DUE_AHEAD}
     counts = {row.state: row.homes for row in await conn.execute(_COUNTS, asked)}

@@ -38,6 +38,7 @@ async def lived_in(world: StationWorld) -> StationWorld:
 
 async def _stands(world: StationWorld) -> Any:
     async with world.database.transaction() as conn:
+        await conn.exec_driver_sql("SELECT set_config('carebed.scope', '/', true)")
         counts, items = await list_tests(conn, "350102", MONTH, None, 10)
     (home,) = [json.loads(one) for one in items]
     assert counts[home["state"]] == sum(counts.values()) == 1

@@ -105,3 +105,19 @@ async def test_what_cannot_be_a_drill_is_refused(service: Service) -> None:
     ):  # fmt: skip
         assert (await manager.post("/drills", body)).status_code == status, body
     assert service.sql("SELECT count(*) FROM drill") == [(0,)]
+
+
+async def test_who_was_called_to_a_home_elsewhere_answers_for_no_test_call_of_it(service: Service) -> None:
+    operator = await service.person("operator")
+    await service.raised("gw-other-0001", by="operator-other")
+    await service.write(
+        "INSERT INTO response (alarm_id, staff_id, state, step, called_at)"
+        " SELECT alarm.id, %s, 'called', 1, now() FROM alarm WHERE home_id = %s",
+        await operator.me(), service.home("gw-other-0001"),
+    )  # fmt: skip
+    seen = (await operator.get("/homes", q="")).json()["items"]
+    listed = (await operator.get("/test-calls")).json()
+    home = service.home("gw-other-0001")
+    assert home in {one["id"] for one in seen}, "whoever is called has to find the way"
+    assert home not in {one["home"] for one in listed["items"]}
+    assert sum(listed["counts"].values()) == len(listed["items"])
