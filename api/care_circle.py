@@ -1,28 +1,24 @@
 """The care circle of a home: who is assigned to it, its neighbours, volunteers and family, in calling order."""
 
-from typing import Annotated, Any, Literal
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 
-from api import example
+from api.circle_shapes import MEMBER, CircleMember, CirclePage, CirclePlace, Relation
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
 from api.page import json_page
 from api.places import the_home
 from api.problem import not_found
 from api.scope import MANAGERS, Caller
+from carebed.ids import new_id
 from carebed.logs import get_logger
 
 log = get_logger()
 
 router = APIRouter(prefix="/homes/{home_id}/circle", tags=["homes"])
-
-#: As `registry.care_circle.RELATIONS`.
-Relation = Literal["assigned", "neighbour", "volunteer", "family"]
 
 _BODY = """
     json_build_object('staff', staff_id, 'name', name_of_staff(staff_id), 'relation', relation, 'rank', rank)::text
@@ -43,32 +39,7 @@ _REMOVE = text(f"""
     DELETE FROM care_circle WHERE home_id = :home AND staff_id = :staff AND relation = :relation RETURNING {_BODY}
 """)
 
-
-class Place(BaseModel):
-    """Where somebody stands among those who are the same to the home."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"rank": 1}]})
-    rank: Annotated[int, Field(ge=1, le=99, strict=True, description="calling order, lowest first")] = 1
-
-
-class CircleMember(BaseModel):
-    """Somebody who is paired with a home."""
-
-    staff: UUID
-    name: str | None
-    relation: Relation
-    rank: int
-
-
-class CirclePage(BaseModel):
-    """Everybody who is."""
-
-    items: list[CircleMember]
-    next: str | None
-
-
-_MEMBER: dict[str, Any] = {"staff": example.RELATIVE["staff"], "name": "周玉兰", "relation": "neighbour", "rank": 1}
-_CHANGED = answers(400, 401, 403, 404, 409, 413, 415, 422, ok={200: ("The pairing.", "application/json", _MEMBER)})
+_CHANGED = answers(400, 401, 403, 404, 409, 413, 415, 422, ok={200: ("The pairing.", "application/json", MEMBER)})
 
 
 @router.get(
@@ -79,7 +50,7 @@ _CHANGED = answers(400, 401, 403, 404, 409, 413, 415, 422, ok={200: ("The pairin
     response_model=CirclePage,
     response_class=JSONResponse,
     responses=answers(
-        401, 403, 404, 422, ok={200: ("All of them.", "application/json", {"items": [_MEMBER], "next": None})}
+        401, 403, 404, 422, ok={200: ("All of them.", "application/json", {"items": [MEMBER], "next": None})}
     ),
 )
 async def list_(call: Caller, home_id: UUID) -> Response:
@@ -98,13 +69,13 @@ async def list_(call: Caller, home_id: UUID) -> Response:
     responses=_CHANGED,
 )
 async def set_(
-    call: Caller, home_id: UUID, relation: Relation, staff_id: UUID, body: Place, key: Key = None
+    call: Caller, home_id: UUID, relation: Relation, staff_id: UUID, body: CirclePlace, key: Key = None
 ) -> Response:
     call.allow(MANAGERS, "change the care circle of a home")
     await the_home(call, home_id)
 
     async def work() -> Answer:
-        row = {"id": uuid4(), "home": home_id, "staff": staff_id, "relation": relation, "rank": body.rank}
+        row = {"id": new_id(), "home": home_id, "staff": staff_id, "relation": relation, "rank": body.rank}
         if not (await call.conn.execute(_THERE, row)).scalar_one():
             raise not_found("There is no such person in your areas.")
         kept: str = (await call.conn.execute(_SET, row)).scalar_one()

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from api.care_circle import Relation
+from api.circle_shapes import Relation
 from registry.care_circle import RELATIONS
 
 
