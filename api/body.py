@@ -48,7 +48,9 @@ def _sane(value: datetime) -> datetime:
 
 
 Instant = Annotated[AwareDatetime, BeforeValidator(_instant), AfterValidator(_sane)]
-Note = Annotated[str, BeforeValidator(_text), Field(max_length=NOTE_CHARACTERS)]
+#: Text that the database can store.
+Storable = Annotated[str, BeforeValidator(_text)]
+Note = Annotated[Storable, Field(max_length=NOTE_CHARACTERS)]
 Person = Annotated[UUID, BeforeValidator(_text)]
 
 
@@ -148,7 +150,7 @@ class KpiTarget(_Body):
 
     within_s: Annotated[int, Field(ge=1, le=86_400, strict=True)]
     share: Annotated[float, Field(gt=0, le=1)]
-    source: Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=500, description="who says so")]
+    source: Annotated[Storable, Field(min_length=1, max_length=500, description="who says so")]
 
 
 class KpiTargets(_Body):
@@ -173,8 +175,8 @@ _Wait = Annotated[
 class NewContactMethod(_Body):
     """A way to reach somebody."""
 
-    channel: Annotated[str, BeforeValidator(_text), Field(max_length=30, description="sms, voice, ...")]
-    address: Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=200)]
+    channel: Annotated[Storable, Field(max_length=30, description="sms, voice, ...")]
+    address: Annotated[Storable, Field(min_length=1, max_length=200)]
     rank: _Rank = 0
     wait_s: _Wait = WAIT_S
 
@@ -196,12 +198,12 @@ class ContactOrder(_Body):
 class EnteredCode(_Body):
     """The code that came over the method."""
 
-    code: Annotated[str, BeforeValidator(_text), Field(pattern=r"^\d{6}$")]
+    code: Annotated[Storable, Field(pattern=r"^\d{6}$")]
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"code": "403917"}]})
 
 
-_Clock = Annotated[str, BeforeValidator(_text), Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
+_Clock = Annotated[Storable, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")]
 
 
 class NewQuietHours(_Body):
@@ -274,14 +276,14 @@ class Tick(_Body):
 class PushKeys(_Body):
     """Of the browser, base64url."""
 
-    p256dh: Annotated[str, BeforeValidator(_text), Field(min_length=80, max_length=100)]
-    auth: Annotated[str, BeforeValidator(_text), Field(min_length=20, max_length=30)]
+    p256dh: Annotated[Storable, Field(min_length=80, max_length=100)]
+    auth: Annotated[Storable, Field(min_length=20, max_length=30)]
 
 
 class NewPushSubscription(_Body):
     """What `PushSubscription.toJSON()` gives, without `expirationTime`."""
 
-    endpoint: Annotated[str, BeforeValidator(_text), Field(max_length=1_000)]
+    endpoint: Annotated[Storable, Field(max_length=1_000)]
     keys: PushKeys
 
     model_config = ConfigDict(
@@ -304,4 +306,4 @@ class NewPushSubscription(_Body):
 class PushReceipt(_Body):
     """The token that stood in a push."""
 
-    receipt: Annotated[str, BeforeValidator(_text), Field(max_length=100)]
+    receipt: Annotated[Storable, Field(max_length=100)]

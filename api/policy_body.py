@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.alarm import KINDS, PRIORITY_RANK, Priority
 from alerts.policy import TARGET, Policy, Step
-from api.body import Person, storable
+from api.body import Person, Storable
 from registry.area import AREA_CODE
 
 _STEPS, _TARGETS = 20, 20
@@ -28,19 +28,13 @@ LAST_RESORT_S, TAKEN_S = 3_600, 1_800
 GONE_S = 14_400
 
 
-def _text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("must be a string")
-    return storable(value)
-
-
 def _time_of_day(value: Any) -> Any:
     if not isinstance(value, str):
         raise ValueError("must be a time of day as a string, such as 22:00")
     return value
 
 
-Label = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=100)]
+Label = Annotated[Storable, Field(min_length=1, max_length=100)]
 TimeOfDay = Annotated[
     str, BeforeValidator(_time_of_day), Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["22:00"])
 ]

@@ -4,26 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.robot.group import Shows
-from api.body import Person, storable
+from api.body import Person, Storable
+from api.shape import Shape
 from registry.area import AREA_CODE
 
 Channel = Literal["dingtalk", "feishu", "wecom"]
 
 
-def _text(value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError("must be a string")
-    return storable(value)
-
-
-_Text = Annotated[str, BeforeValidator(_text)]
-_Name = Annotated[_Text, Field(min_length=1, max_length=100)]
-_Address = Annotated[_Text, Field(min_length=1, max_length=500, description="as the robot's settings show it")]
+_Name = Annotated[Storable, Field(min_length=1, max_length=100)]
+_Address = Annotated[Storable, Field(min_length=1, max_length=500, description="as the robot's settings show it")]
 _Secret = Annotated[
-    _Text | None, Field(min_length=1, max_length=200, description="of its signature; null: it wants none")
+    Storable | None, Field(min_length=1, max_length=200, description="of its signature; null: it wants none")
 ]
 
 _ADDRESS = {
@@ -62,7 +56,7 @@ SHOWN: dict[str, Any] = {
 
 class _Group(BaseModel):
     name: _Name
-    area: Annotated[_Text | None, Field(pattern=AREA_CODE, description="all alarms of this branch")] = None
+    area: Annotated[Storable | None, Field(pattern=AREA_CODE, description="all alarms of this branch")] = None
     station: Annotated[Person | None, Field(description="instead of an area: the alarms of this station")] = None
     language: Literal["zh", "en"] = "zh"
     shows: Annotated[list[Shows], Field(min_length=1, max_length=4)] = list(Shows)
@@ -96,18 +90,14 @@ class RobotGroupChange(_Group):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_EXAMPLE]})
 
 
-class _Shape(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RobotPlace(_Shape):
+class RobotPlace(Shape):
     """Whose alarms it shows."""
 
     scope: Literal["area", "station"]
     id: str
 
 
-class RobotGroup(_Shape):
+class RobotGroup(Shape):
     """A group, and how posting goes. `last_error`: why the last post was not taken, null when it was; `failures`: since
     then; nothing is posted before `paused_until`."""
 
@@ -129,7 +119,7 @@ class RobotGroup(_Shape):
     created_at: datetime
 
 
-class RobotGroupPage(_Shape):
+class RobotGroupPage(Shape):
     """The groups of the caller's branch."""
 
     items: list[RobotGroup]
