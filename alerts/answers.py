@@ -24,6 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
 from alerts.moves import Hooks, Move, MoveRequest, MoveResult, perform
+from alerts.notification import wake_outbox
 from alerts.provider import REFERRED
 from alerts.telling import NOT_CALLS
 
@@ -116,7 +117,6 @@ _TELL_RESULT = text("""
         next_attempt_at = clock_timestamp()
     WHERE id = :id
 """)
-_WAKE = text("SELECT pg_notify('carebed_notification', '')")
 
 # From here on the transaction may see this alarm's community, and is this person's.
 _ENTER = text("SELECT set_config('carebed.scope', :scope, true), set_config('carebed.staff', :staff, true)")
@@ -301,7 +301,7 @@ def _result(role: str, *, goes: bool, late: bool) -> Result:
 
 async def _tell_result(conn: AsyncConnection, reply: UUID, result: Result) -> None:
     await conn.execute(_TELL_RESULT, {"id": reply, "result": str(result)})
-    await conn.execute(_WAKE)
+    await wake_outbox(conn)
 
 
 async def voice_key(

@@ -21,6 +21,7 @@ from alerts.channel import routes
 from alerts.choosing import Spot, read_rules
 from alerts.contact_method import ways_to
 from alerts.drill import HOMES, DrillState, Reason, ladder_of_drill, people_named, why_not
+from alerts.notification import wake_outbox
 from alerts.raising import Place, Raise, raise_alarms
 from alerts.why import why_drill
 from carebed.deadline import Deadline, as_json, end, rearm
@@ -71,7 +72,6 @@ _TELL = text("""
     VALUES (:id, :channel, :staff, :method, 'drill_over', 0, false, true, CAST(:payload AS jsonb), 'pending', :now,
         clock_timestamp())
 """)
-_WAKE = text("SELECT pg_notify('carebed_notification', '')")
 
 
 class DrillHandler:
@@ -162,7 +162,7 @@ class DrillHandler:
                 {"id": new_id(), "channel": way.channel, "staff": way.staff_id, "method": way.id, "now": now,
                  "payload": as_json(payload)},
             )  # fmt: skip
-            await conn.execute(_WAKE)
+            await wake_outbox(conn)
 
 
 async def _signals(

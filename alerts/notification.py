@@ -8,11 +8,14 @@ from enum import StrEnum
 
 from sqlalchemy import Boolean, CheckConstraint, Column, Index, Integer, SmallInteger, Table, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
 
 CHANNEL = "carebed_notification"
+
+_WAKE = text(f"SELECT pg_notify('{CHANNEL}', '')")
 
 
 class Delivery(StrEnum):
@@ -90,3 +93,8 @@ notification = Table(
         postgresql_where=text("contact_method_id IS NOT NULL"),
     ),
 )  # fmt: skip
+
+
+async def wake_outbox(conn: AsyncConnection) -> None:
+    """With this transaction's commit the outbox looks for messages at once."""
+    await conn.execute(_WAKE)

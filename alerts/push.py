@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from alerts.answers import Links, enter_ours
 from alerts.channel import WEB_PUSH
 from alerts.delivery import report
-from alerts.notification import Delivery
+from alerts.notification import Delivery, wake_outbox
 from carebed import web_push_key
 from carebed.ids import new_id
 
@@ -146,7 +146,6 @@ _TEST = text("""
         AND created_at > carebed_now() - make_interval(secs => :pause))
     RETURNING id
 """)
-_WAKE = text("SELECT pg_notify('carebed_notification', '')")
 
 _CONFIRMED = text("""
     UPDATE contact_method SET verified_at = carebed_now(), failed_at = NULL, failures = 0
@@ -164,7 +163,7 @@ async def subscribe(conn: AsyncConnection, staff: UUID, subscription: Subscripti
     method: UUID = (await conn.execute(_SUBSCRIBE, row)).scalar_one()
     asked = {"id": new_id(), "staff": staff, "method": method, "pause": TEST_PAUSE_S}
     if (await conn.execute(_TEST, asked)).one_or_none() is not None:
-        await conn.execute(_WAKE)
+        await wake_outbox(conn)
     return method
 
 

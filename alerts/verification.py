@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from alerts.notification import wake_outbox
 from carebed.ids import new_id
 
 CODE_MINUTES = 10
@@ -47,7 +48,6 @@ _SEND = text("""
     VALUES (:id, :channel, :staff, :method, 'verify', 0, false, CAST(:payload AS jsonb), 'pending', carebed_now(),
         clock_timestamp())
 """)
-_WAKE = text("SELECT pg_notify('carebed_notification', '')")
 
 # Every attempt counts, also of two at once.
 _ATTEMPT = text("""
@@ -85,7 +85,7 @@ async def send_code(conn: AsyncConnection, method: UUID, staff: UUID) -> bool:
     payload = msgspec.json.encode({"code": code}).decode()
     message = {"id": new_id(), "channel": row.channel, "staff": row.staff_id, "method": method, "payload": payload}
     await conn.execute(_SEND, message)
-    await conn.execute(_WAKE)
+    await wake_outbox(conn)
     return True
 
 
