@@ -28,6 +28,7 @@ from carebed.database import OUTAGE, Database
 from carebed.election import Election
 from carebed.logs import get_logger
 from carebed.settings import Settings
+from carebed.wake import woken_within
 from gateway.command import Phrase, say
 from gateway.topics import command_topic
 
@@ -131,11 +132,7 @@ class Homeward:
                 await self.cycle()
             except OUTAGE as error:
                 log.warning("homeward_look_failed", error=type(error).__name__)
-            try:
-                async with asyncio.timeout(_TICK_S):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
+            await woken_within(self._wake, _TICK_S)
 
     async def cycle(self) -> int:
         """Publish what is due, record what was answered, end what has lapsed; how many were published."""

@@ -25,6 +25,7 @@ from alerts.telling import FAMILY
 from alerts.view import read_alarms
 from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 
 log = get_logger()
 
@@ -138,11 +139,7 @@ class Outbox:
                     {slot: _SLOTS[slot[1]] - len(busy) for slot, busy in self._busy.items()}
                 ):
                     self._start(leased)
-                try:
-                    async with asyncio.timeout(_TICK_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                await woken_within(self._wake, _TICK_S)
         finally:
             for busy in self._busy.values():
                 for task in busy:

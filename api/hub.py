@@ -25,6 +25,7 @@ from api.problem import as_json
 from api.subscriber import Subscriber, event, may_see
 from carebed.database import Database
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 
 log = get_logger()
 
@@ -179,7 +180,7 @@ class Hub:
                 await self._recheck()
                 checked_at = loop.time()
             if not more:
-                await self._pause()
+                await woken_within(self._wake, TICK_S)
 
     async def _watch(self) -> None:
         """A database that hangs does not even let a read be cancelled: end the streams without waiting for it."""
@@ -188,13 +189,6 @@ class Hub:
             await asyncio.sleep(READ_TIMEOUT_S / 10)
             if self._following and loop.time() - self._cycled_at > READ_TIMEOUT_S + TICK_S:
                 self._lose()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(TICK_S):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
     async def _last(self) -> int:
         async with asyncio.timeout(READ_TIMEOUT_S), self._database.transaction() as conn:

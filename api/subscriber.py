@@ -8,6 +8,7 @@ from uuid import UUID
 
 from alerts.view import AlarmView
 from api.principal import Principal
+from carebed.wake import woken_within
 
 #: A comment at least this often, so that a client that hears nothing for 12 s knows that the line is dead.
 BEAT_S = 5.0
@@ -60,10 +61,7 @@ class Subscriber:
         """What to write now, and the notifications in it: waiting events, or a beat; empty when the stream is over."""
         if not self._waiting and not self.over:
             left_s = self.principal.expires_at.timestamp() - time.time()
-            try:
-                async with asyncio.timeout(max(0.0, min(BEAT_S, left_s))):
-                    await self._wake.wait()
-            except TimeoutError:
+            if not await woken_within(self._wake, max(0.0, min(BEAT_S, left_s))):
                 if left_s > BEAT_S:
                     return BEAT, []
                 self.end("expired")

@@ -13,7 +13,6 @@ overdue for all to see, and is tried again after growing pauses by a third loop,
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +26,7 @@ from carebed.database import OUTAGE, Database
 from carebed.deadline import CHANNEL, KEEP_MOVING, Deadline
 from carebed.heartbeat import beat
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 
 log = get_logger()
 
@@ -160,9 +160,7 @@ class Engine:
                     self._looked_at[life_critical] = asyncio.get_running_loop().time()
                 except OUTAGE as error:
                     log.warning("deadline_cycle_failed", life_critical=life_critical, error=type(error).__name__)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(TICK_S):
-                        await wake.wait()
+                await woken_within(wake, TICK_S)
 
     async def _work(self, batch: "_Batch", *, life_critical: bool) -> None:
         """One batch of a loop. When it was full, or more came to be due meanwhile, the loop looks again at once."""

@@ -21,6 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from carebed.database import OUTAGE, Database
 from carebed.errors import SettingsError
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 from ingest.balance import plan, the_dead
 from ingest.fault import brief
 from ingest.lease import CHANNEL, LeaseBook, View, keeper_name
@@ -149,11 +150,7 @@ class Groups:
                 for one in asking:
                     if not one.done():
                         one.set_result(None)
-            try:
-                async with asyncio.timeout(self._round_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+            await woken_within(self._wake, self._round_s)
 
     async def follow(self) -> None:
         """A round at once whenever somebody comes, goes or hands over."""

@@ -24,6 +24,7 @@ from prometheus_client import Counter, Gauge
 from alerts.last_resort_list import Addresses
 from alerts.webhook import Webhook, secret_bytes
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 from gateway.payload import decode
 from gateway.topics import SENTINEL_GATEWAY, BadTopic, parse_topic
 from ingest.detect.signals import CALLS
@@ -80,12 +81,7 @@ class Outage:
 
     async def over_within(self, pause_s: float) -> bool:
         """Wait so long, or until it is over; whether it is."""
-        try:
-            async with asyncio.timeout(pause_s):
-                await self.over.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await woken_within(self.over, pause_s)
 
 
 class LastResort:

@@ -10,7 +10,6 @@ in vain. Sentinels that were published in time and committed late are no gap: no
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import pairwise
 
@@ -20,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 from gateway.lanes import Lane
 from gateway.topics import GROUPS, sentinel_topic
 from ingest.mqtt import Session
@@ -131,6 +131,4 @@ async def publish_sentinels(
                     session.publish(sentinel_topic(group, lane), payload)
         except OUTAGE as error:
             log.warning("sentinel_skipped", error=type(error).__name__)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(PERIOD_S):
-                await connected.wait()
+        await woken_within(connected, PERIOD_S)

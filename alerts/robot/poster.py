@@ -24,6 +24,7 @@ from alerts.robot.robots import ROBOTS
 from carebed.database import OUTAGE, Database
 from carebed.election import Election
 from carebed.logs import get_logger
+from carebed.wake import woken_within
 
 log = get_logger()
 
@@ -87,11 +88,7 @@ class Poster:
                 except OUTAGE as error:
                     log.warning("robot_look_failed", error=type(error).__name__)
                 await asyncio.sleep(_REST_S)
-                try:
-                    async with asyncio.timeout(_TICK_S):
-                        await self._wake.wait()
-                except TimeoutError:
-                    pass
+                await woken_within(self._wake, _TICK_S)
         finally:
             await self.close()
 

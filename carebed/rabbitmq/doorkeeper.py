@@ -25,6 +25,7 @@ from carebed.logs import get_logger
 from carebed.rabbitmq.configuration import KEEPER
 from carebed.rabbitmq.management import NO_PASSWORD, Management, is_password, password_hash
 from carebed.rabbitmq.rights import gateway_rights, own_rights
+from carebed.wake import woken_within
 
 log = get_logger()
 
@@ -84,11 +85,7 @@ class Doorkeeper:
                 if self._trouble is None:
                     log.warning("broker_users_not_kept", error=type(error).__name__)
                 self._trouble = f"the broker's users cannot be kept: {type(error).__name__}"
-            try:
-                async with asyncio.timeout(_LOOK_S if self._trouble is None else _AGAIN_S):
-                    await self._changed.wait()
-            except TimeoutError:
-                pass
+            await woken_within(self._changed, _LOOK_S if self._trouble is None else _AGAIN_S)
 
     async def _look(self, management: Management) -> None:
         """Ask for everybody and his rights: once, and after trouble, for 100,000 gateways are a long list."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import mqtt5
 from mqtt5 import ConnAckPacket, DisconnectPacket, DisconnectReasonCode, PubAckPacket, PublishPacket, SubAckPacket
 
+from carebed.wake import woken_within
 from ingest.mqtt.message import Incoming
 from ingest.mqtt.outbox import Outbox
 from ingest.mqtt.wire import HEAD_BYTES, MalformedStreamError, frame_length, is_publish, rescue
@@ -139,10 +140,7 @@ class Connection(asyncio.Protocol):
         self.write(DisconnectPacket().write())
         self._flush()
         self.resume()
-        try:
-            async with asyncio.timeout(_GOODBYE_S):
-                await self._gone.wait()
-        except TimeoutError:
+        if not await woken_within(self._gone, _GOODBYE_S):
             self.end(Kind.LOST, "the broker did not take our last words")
 
     # Inside
