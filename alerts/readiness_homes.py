@@ -149,9 +149,7 @@ class Station:
                 judged += 1
                 reason = self._reason(step, own, since) if shared or not step.shared else None
                 if reason is not None:
-                    return HomeGap(
-                        home.home_id, home.name, policy.name, step.number, step.targets, since, until, reason
-                    )
+                    return _home_gap(home, policy, step, since, until, reason)
                 if judged == STEPS:
                     break
             if not judged:

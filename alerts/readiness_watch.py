@@ -21,6 +21,8 @@ from alerts.channel import routes
 from alerts.channels import channels
 from alerts.raising import Place as RaisedAt
 from alerts.raising import Raise, raise_alarms
+from alerts.readiness import Gap
+from alerts.readiness_homes import HomeGap
 from alerts.readiness_ladders import Place
 from alerts.readiness_look import Verdict, look
 from alerts.remark import remark
@@ -102,20 +104,20 @@ async def _keep(conn: AsyncConnection, now: datetime, found: Mapping[Place, Verd
 
 def _gaps_json(verdict: Verdict) -> str:
     return msgspec.json.encode([
-        {
-            "policy": gap.policy, "step": gap.step, "targets": gap.targets, "from": gap.since, "until": gap.until,
-            "reason": gap.reason, "people": [{"staff": one, "reason": reason} for one, reason in gap.people],
-        } for gap in verdict.gaps
+        {**_as_object(gap), "people": [{"staff": one, "reason": reason} for one, reason in gap.people]}
+        for gap in verdict.gaps
     ]).decode()  # fmt: skip
 
 
 def _homes_json(verdict: Verdict) -> str:
-    return msgspec.json.encode([
-        {
-            "home": gap.home_id, "policy": gap.policy, "step": gap.step, "targets": gap.targets, "from": gap.since,
-            "until": gap.until, "reason": gap.reason,
-        } for gap in verdict.homes.first
-    ]).decode()  # fmt: skip
+    return msgspec.json.encode([{"home": gap.home_id, **_as_object(gap)} for gap in verdict.homes.first]).decode()
+
+
+def _as_object(gap: Gap | HomeGap) -> dict[str, Any]:
+    return {
+        "policy": gap.policy, "step": gap.step, "targets": gap.targets, "from": gap.since, "until": gap.until,
+        "reason": gap.reason,
+    }  # fmt: skip
 
 
 async def _say(conn: AsyncConnection, now: datetime, found: Mapping[Place, Verdict], through: Sequence[str]) -> None:
