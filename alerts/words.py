@@ -184,22 +184,22 @@ def alarm_number(alarm_id: object) -> str:
 def kind_words(alarm: dict[str, Any], language: str) -> str:
     """The alarm's kind in words. Of a drill they say so: whatever a channel's template shows of an alarm shows its
     kind."""
-    return mark_words(alarm, language) + _KINDS.get(alarm["kind"], _ANY_KIND)[_index(language)]
+    return mark_words(alarm, language) + _KINDS.get(alarm["kind"], _ANY_KIND)[index_of(language)]
 
 
 def mark_words(alarm: dict[str, Any], language: str) -> str:
     """What stands before anything said of a drill; of others nothing."""
-    return _DRILL[_index(language)] if alarm.get("drill") else ""
+    return _DRILL[index_of(language)] if alarm.get("drill") else ""
 
 
 def drill_words(language: str) -> str:
     """What who is to answer a drill must know."""
-    return _DO_NOT_GO[_index(language)]
+    return _DO_NOT_GO[index_of(language)]
 
 
 def answer_at(language: str) -> str:
     """What stands before the link of a call."""
-    return _ANSWER_AT[_index(language)]
+    return _ANSWER_AT[index_of(language)]
 
 
 def words(
@@ -209,7 +209,7 @@ def words(
     """What a message of this kind says. `alarm`: the alarm object; `more`: how many others go with it; `by_code`: it
     can be answered by sending `code`; `result`: what became of an answer; `figures`: of what is no alarm. A
     kind without words of its own says what a call says."""
-    at = _index(language)
+    at = index_of(language)
     drill = bool(alarm and alarm.get("drill"))
     say = _SAY.get(kind, _SAY["called"])
     if drill:
@@ -260,5 +260,6 @@ def first_name(name: str) -> str:
     return name[len(name) // 2 if len(name) >= 4 else 1 :] if len(name) > 1 and not name.isascii() else name
 
 
-def _index(language: str) -> int:
+def index_of(language: str) -> int:
+    """Where its words stand in a pair of Chinese and English ones."""
     return 1 if language == "en" else 0

@@ -4,6 +4,7 @@ Its address and secret let anybody post into the group: they are written, read b
 roles of the API and of the reader may not select them (migration 0031).
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, DateTime, Integer, Table, Text, text
@@ -39,8 +40,9 @@ EVENTS: dict[Shows, tuple[str, ...]] = {
 WHAT = {event: what for what, events in EVENTS.items() for event in events}
 
 
-def _one_of(column: str, values: object) -> str:
-    return f"{column} IN ({', '.join(repr(str(one)) for one in values)})"  # type: ignore[attr-defined]  # any iterable
+def _one_of(column: str, values: Iterable[str]) -> str:
+    quoted = ", ".join(f"'{one}'" for one in values)
+    return f"{column} IN ({quoted})"
 
 
 robot_group = Table(

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from alerts.robot.group import WHAT, Shows
-from alerts.words import alarm_number, first_name, kind_words, mark_words, words
+from alerts.words import alarm_number, first_name, index_of, kind_words, mark_words, words
 from registry.area import zone_of
 
 #: What has happened, after the alarm's kind: in Chinese and in English.
@@ -64,7 +64,7 @@ class Line(msgspec.Struct, frozen=True):
 
 def single(line: Line, language: str) -> str:
     """The post of one event."""
-    at = _index(language)
+    at = index_of(language)
     first = _between(kind_words(line.alarm, language), _happened(line, at), at)
     return "\n".join((first, _SINGLE[at].format(**_parts(line, language)), _foot([line], at)))
 
@@ -83,7 +83,7 @@ def summary(lines: Sequence[Line], language: str, fits: Callable[[str], bool]) -
 
 def test(name: str, language: str, now: datetime, zone: str) -> str:
     """The post that a manager asked for to see that it works."""
-    at = _index(language)
+    at = index_of(language)
     times = now.astimezone(zone_of(zone)).strftime("%H:%M:%S")
     return _TEST[at].format(name=name) + "\n" + _FOOT[at].format(times=times)
 
@@ -91,7 +91,7 @@ def test(name: str, language: str, now: datetime, zone: str) -> str:
 def _summary(lines: Sequence[Line], language: str, in_full: int) -> str:
     if len(lines) == 1:
         return single(lines[0], language)
-    at = _index(language)
+    at = index_of(language)
     by_section = {what: [one for one in lines if WHAT[one.type] is what] for what in _SECTIONS}
     colon, comma = ("：", "，") if at == 0 else (": ", ", ")
     counts = comma.join(f"{title[at]} {len(by_section[what])}" for what, title in _SECTIONS.items() if by_section[what])
@@ -115,12 +115,12 @@ def _in_full(line: Line, language: str) -> str:
     said = f"{parts['kind']} {parts['place']} {parts['number']}"
     if WHAT[line.type] is Shows.RAISED:
         return said
-    return _between(said, _happened(line, _index(language)), _index(language))
+    return _between(said, _happened(line, index_of(language)), index_of(language))
 
 
 def _by_number(lines: Sequence[Line], language: str) -> list[str]:
     """The numbers of alarms, for each thing that has happened to them one line."""
-    at = _index(language)
+    at = index_of(language)
     together: dict[str, list[str]] = {}
     for line in lines:
         raised = WHAT[line.type] is Shows.RAISED
@@ -145,7 +145,3 @@ def _foot(lines: Sequence[Line], at: int) -> str:
     """When it happened, as the clock on the wall there shows it."""
     times = [line.at.astimezone(zone_of(line.zone)).strftime("%H:%M:%S") for line in (lines[0], lines[-1])]
     return _FOOT[at].format(times=" – ".join(dict.fromkeys(times)))
-
-
-def _index(language: str) -> int:
-    return 1 if language == "en" else 0
