@@ -2,10 +2,9 @@
 
 from alerts import aliyun, channel_file
 from alerts.answers import Links
-from alerts.channel import LAST_RESORT, Channel
+from alerts.channel import LAST_RESORT, WEB_PUSH, Channel
 from alerts.channel.last_resort import LastResortChannel
 from alerts.channel.webhook import WebhookChannel
-from alerts.push import CHANNEL as WEB_PUSH
 from alerts.push import Push
 from alerts.webhook import Webhook
 from alerts.wecom_callback import Seal

@@ -28,8 +28,7 @@ from alerts.notification import Delivery, wake_outbox
 from carebed import web_push_key
 from carebed.ids import new_id
 
-CHANNEL = WEB_PUSH
-#: The kind of the push whose confirmation makes a subscription a route; any other confirmed one keeps it one.
+#: A subscription is a route for so long after each push that its page has confirmed.
 FRESH = timedelta(days=7)
 #: Between two tests of one subscription.
 TEST_PAUSE_S = 30
@@ -170,6 +169,6 @@ async def subscribe(conn: AsyncConnection, staff: UUID, subscription: Subscripti
 async def confirm(conn: AsyncConnection, notification_id: UUID) -> bool:
     """The page has got this push; False when that is older than `FRESH`, or its subscription is not used any more."""
     await enter_ours(conn)
-    await report(conn, CHANNEL, notification_id.hex, Delivery.DELIVERED)  # message before method, as the outbox has it
+    await report(conn, WEB_PUSH, notification_id.hex, Delivery.DELIVERED)  # message before method, as the outbox has it
     confirmed = (await conn.execute(_CONFIRMED, {"id": notification_id, "fresh": FRESH})).one_or_none()
     return confirmed is not None

@@ -12,8 +12,8 @@ import msgspec
 from py_vapid import Vapid02
 from pywebpush import WebPusher
 
-from alerts.channel import SEND_S, Handover, NotTaken, Outgoing, Undeliverable
-from alerts.push import CHANNEL, Push, allowed, read_subscription
+from alerts.channel import SEND_S, WEB_PUSH, Handover, NotTaken, Outgoing, Undeliverable
+from alerts.push import Push, allowed, read_subscription
 
 _CONNECT_S = 3.0
 #: How long a push service keeps a message for a browser that is away. A life-critical one is sent again a minute later,
@@ -28,7 +28,7 @@ _GONE = frozenset({404, 410})
 class WebPush:
     """The channel. `contact`: mailto: or https: of whoever push services may turn to."""
 
-    name = CHANNEL
+    name = WEB_PUSH
     is_route = True
 
     def __init__(self, push: Push, contact: str) -> None:
