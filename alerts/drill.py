@@ -54,8 +54,6 @@ REASONS: dict[Reason, tuple[str, str]] = {
     Reason.NO_HOMES: ("there is no home that could be called for", "没有可演练的住户"),
 }
 
-#: Kinds that people are called for at once and that mean somebody in the home.
-KINDS = ("sos", "fall", "smoke", "gas", "assist")
 #: More at once would be a flood for who is called, and their messages a burden.
 MOST_HOMES = 200
 SHORTEST, USUAL, LONGEST = timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1)

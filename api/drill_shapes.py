@@ -13,6 +13,9 @@ from api.body import Instant, Note, Person
 from api.shape import Shape
 from registry.area import AREA_CODE
 
+#: People are called for them at once, and they mean somebody in the home.
+DrillKind = Literal["sos", "fall", "smoke", "gas", "assist"]
+
 
 class DrillOrder(Shape):
     """A drill for the homes of a branch of the area tree, of one station in it, or for some of them."""
@@ -25,7 +28,7 @@ class DrillOrder(Shape):
     most: Annotated[
         int, Field(ge=1, le=MOST_HOMES, strict=True, description="the homes whose last drill is longest ago come first")
     ] = MOST_HOMES
-    kind: Literal["sos", "fall", "smoke", "gas", "assist"] = "sos"
+    kind: DrillKind = "sos"
     starts_at: Annotated[Instant | None, Field(description="at once when left out")] = None
     lasts_s: Annotated[
         int,
