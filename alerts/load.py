@@ -23,10 +23,11 @@ _HOMES = 100
 
 _COUNTS = """
     count(*) FILTER (WHERE NOT test) AS alarms,
-    count(*) FILTER (WHERE outcome = ANY(:real)) AS "real", count(*) FILTER (WHERE outcome = ANY(:false)) AS "false",
+    count(*) FILTER (WHERE outcome = ANY(:real) AND NOT test) AS "real",
+    count(*) FILTER (WHERE outcome = ANY(:false) AND NOT test) AS "false",
     count(*) FILTER (WHERE test) AS test,
     count(*) FILTER (WHERE closed_at IS NULL AND NOT test) AS open,
-    count(*) FILTER (WHERE state = 'cancelled') AS cancelled
+    count(*) FILTER (WHERE state = 'cancelled' AND NOT test) AS cancelled
 """
 
 # What was raised in that time in that branch; a person who was called elsewhere counts only his own branch.

@@ -139,3 +139,9 @@ async def test_what_the_probe_presses_is_a_call_like_any_other_and_in_no_figure(
         assert (kpis["total"]["calls"], kpis["tests"]["calls"]) == (0, 1)
         assert (load["total"]["alarms"], load["total"]["test"], load["total"]["open"]) == (0, 1, 0)
         assert (await list_tests(conn, "350102", MONTH, None, 10))[1] == []
+    # Nor is it, whatever somebody says was found.
+    await world.move("desk", Move.RESOLVE, alarm, outcome=Outcome.NO_HELP_NEEDED)
+    async with world.database.transaction() as conn:
+        await conn.exec_driver_sql("SELECT set_config('carebed.scope', '/', true)")
+        total = (await read_load(conn, "350102", *span))["total"]
+    assert (total["test"], total["alarms"], total["real"], total["false"], total["cancelled"]) == (1, 0, 0, 0, 0)
