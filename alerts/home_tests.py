@@ -105,7 +105,8 @@ _OVERDUE = text(f"""
 
 _SAID = text("""
     SELECT merge_key, bool_or(closed_at IS NULL) AS open FROM alarm
-    WHERE kind = 'test_calls' AND (closed_at IS NULL OR raised_at > :lately) GROUP BY merge_key
+    WHERE kind = 'test_calls' AND (closed_at IS NULL OR raised_at > :lately
+        OR (state = 'resolved' AND closed_at > :lately)) GROUP BY merge_key
 """)
 
 
