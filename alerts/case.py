@@ -13,11 +13,9 @@ import msgspec
 
 from alerts.alarm import Closing, Priority, State, kind_of
 from alerts.policy import Policy
-from alerts.response import ResponseState
+from alerts.response import ACTIVE, ResponseState
 from alerts.suspicion import Suspicion
 from gateway.command import Phrase
-
-ACTIVE = frozenset({ResponseState.ACCEPTED, ResponseState.EN_ROUTE, ResponseState.ARRIVED})
 
 
 @dataclass(frozen=True, slots=True)

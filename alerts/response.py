@@ -20,6 +20,9 @@ class ResponseState(StrEnum):
     HANDED_BACK = "handed_back"
 
 
+#: He goes, or is there.
+ACTIVE = frozenset({ResponseState.ACCEPTED, ResponseState.EN_ROUTE, ResponseState.ARRIVED})
+
 _QUOTED = ", ".join(f"'{state}'" for state in ResponseState)
 
 response = Table(

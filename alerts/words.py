@@ -8,6 +8,8 @@ shoulders.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from alerts.response import ACTIVE
+
 LANGUAGES = ("zh", "en")
 
 _KINDS: dict[str, tuple[str, str]] = {
@@ -240,13 +242,12 @@ def _place(alarm: dict[str, Any]) -> str:
     return lines[0][:_PLACE_CHARACTERS] if lines else ""
 
 
-_GOING = frozenset({"accepted", "en_route", "arrived"})
 _SOMEBODY = ("工作人员", "Somebody")
 
 
 def _who(alarm: dict[str, Any], at: int) -> str:
     """The first name of the one who goes; somebody, where it is not known any more."""
-    going = [one for one in alarm.get("responses") or () if one.get("state") in _GOING and one.get("name")]
+    going = [one for one in alarm.get("responses") or () if one.get("state") in ACTIVE and one.get("name")]
     first = min(going, key=lambda one: one.get("accepted_at") or "~", default=None)
     return first_name(str(first["name"])) if first else _SOMEBODY[at]
 

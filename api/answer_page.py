@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from alerts.moves import Move
+from alerts.response import ACTIVE
 from alerts.words import alarm_number, drill_words, kind_words
 from registry.area import zone_of
 
@@ -56,8 +57,6 @@ _BUTTONS: dict[Move, tuple[str, str]] = {
     Move.HAND_BACK: ("交回", "Hand back"),
 }
 
-_GOING = frozenset({"accepted", "en_route", "arrived"})
-
 _AFTER: dict[str | None, tuple[Move, ...]] = {
     "accepted": (Move.EN_ROUTE, Move.ARRIVE, Move.HAND_BACK),
     "en_route": (Move.ARRIVE, Move.HAND_BACK),
@@ -71,7 +70,7 @@ def moves_of(alarm: dict[str, Any], staff: UUID, role: str) -> tuple[Move, ...]:
     if alarm["closed_at"] is not None:
         return ()
     mine = _mine(alarm, staff)
-    if role == "operator" and mine not in _GOING:
+    if role == "operator" and mine not in ACTIVE:
         return (Move.HAND_BACK,) if alarm["owner"]["id"] == str(staff) else (Move.ACKNOWLEDGE, Move.DECLINE)
     return _AFTER.get(mine, (Move.ACCEPT, Move.DECLINE))
 
@@ -118,7 +117,7 @@ def _situation(alarm: dict[str, Any], language: str) -> str:
     """What has happened, in one sentence; numbers of people, not their names."""
     if alarm["closed_at"] is not None:
         return _said("over", language)
-    answering = [one for one in alarm["responses"] if one["state"] in _GOING]
+    answering = [one for one in alarm["responses"] if one["state"] in ACTIVE]
     if any(one["state"] == "arrived" for one in answering):
         return _said("there", language)
     if answering:
