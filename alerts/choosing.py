@@ -27,6 +27,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import PRIORITY_RANK, Priority
+from alerts.incident import KIND as INCIDENT
 from alerts.local_span import LocalSpan
 from alerts.policy import (
     DEFAULT_POLICY,
@@ -46,7 +47,10 @@ log = get_logger()
 #: Kinds of alarm about the platform itself.
 PLATFORM = frozenset({"lag", "audit"})
 #: They are for who answers for the platform and the rotas; nobody is called to a home by them.
-OF_NO_HOME = PLATFORM | {"readiness"}
+_OF_NO_HOME = PLATFORM | {"readiness"}
+#: Nobody has called with these, nor is a caregiver called for them: those, and the desk's one page for a power cut,
+#: whose homes have alarms of their own.
+NOBODY_CALLED = _OF_NO_HOME | {INCIDENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +127,13 @@ class Rules:
 
 def _apart(kind: str, priority: Priority, *, by_priority: bool) -> bool:
     """Is a policy that does not name the kind meant for others? `by_priority`: it names the priority."""
-    return kind in OF_NO_HOME or (not by_priority and (kind == "outage" or priority is Priority.WORK_ORDER))
+    return kind in _OF_NO_HOME or (not by_priority and (kind == INCIDENT or priority is Priority.WORK_ORDER))
 
 
 def _default(kind: str, priority: Priority) -> Policy:
     if kind in PLATFORM:
         return PLATFORM_POLICY
-    if kind == "outage":
+    if kind == INCIDENT:
         return INCIDENT_POLICY
     if kind == "readiness":
         return READINESS_POLICY

@@ -12,8 +12,7 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import Priority
-from alerts.choosing import OF_NO_HOME
-from alerts.incident import KIND as INCIDENT
+from alerts.choosing import NOBODY_CALLED
 from registry.area import LEVEL_DIGITS
 
 #: Name in the answer -> the call's column. All are seconds from when the call began.
@@ -28,10 +27,6 @@ SPANS = {
 
 #: What the figures are broken down by: name in the answer -> column.
 DIMENSIONS = {"area": "branch", "station": "station_id", "kind": "kind", "priority": "priority", "hour": "hour"}
-
-#: Alarms that nobody has called with: about the platform, about rotas, and the desk's one page for a power cut, whose
-#: homes are alarms of their own.
-_NOBODY_CALLED = sorted(OF_NO_HOME | {INCIDENT})
 
 #: What is counted in which break-downs: 0 is in all. Kinds and priorities are told apart anyway; everything else leaves
 #: out what may take hours, and all but kinds what nobody has called with.
@@ -95,7 +90,7 @@ async def read_kpis(
     """Of calls that began from `since` to before `until` in this branch (a prefix of area codes), as far as the
     caller's scope goes. `limits`: within how many seconds answers are counted."""
     digits = next((one for one in LEVEL_DIGITS.values() if one > len(branch)), 12)
-    asked = {"branch": branch, "since": since, "until": until, "digits": digits, "nobody_called": _NOBODY_CALLED}
+    asked = {"branch": branch, "since": since, "until": until, "digits": digits, "nobody_called": sorted(NOBODY_CALLED)}
     limits = sorted(set(limits))
     rows = (await conn.execute(text(_statement(limits)), asked)).all()
     found: dict[str, Any] = {"total": _figures(None, limits), "tests": _figures(None, limits)}

@@ -10,13 +10,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.alarm import KINDS, Priority
-from alerts.choosing import Rule, Rules, Spot, read_rules
+from alerts.choosing import NOBODY_CALLED, Rule, Rules, Spot, read_rules
 from alerts.readiness_homes import Ahead, Household, needs_homes
 from alerts.rota_plan import instant_of
 from registry.area import scope_of
 
-#: Kinds that have ladders of their own whatever is set, and call no caregiver.
-_ABOUT_US = frozenset({"lag", "audit", "readiness", "outage"})
 #: One of each priority stands for all kinds that nothing is set for.
 _USUAL = ("sos", "inactivity")
 
@@ -111,7 +109,7 @@ class Ladders:
     def _ahead(self, spot: Spot, rules: Sequence[Rule]) -> Ahead:
         """Chosen as for an alarm, at each time at which it may be another one."""
         chosen = Rules(rules, {spot.station_id: self._place.zone})
-        named = {rule.kind for rule in rules if rule.kind is not None} - _ABOUT_US
+        named = {rule.kind for rule in rules if rule.kind is not None} - NOBODY_CALLED
         kinds = {
             kind: KINDS[kind].priority for kind in (*_USUAL, *named)
             if kind in KINDS and KINDS[kind].priority is not Priority.WORK_ORDER
