@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 from alerts.response import ACTIVE
 
-LANGUAGES = ("zh", "en")
-
 _KINDS: dict[str, tuple[str, str]] = {
     "sos": ("紧急呼叫", "Emergency call"),
     "fall": ("跌倒", "Fall"),

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
-from sqlalchemy import text
+from sqlalchemy import TextClause, text
 from sqlalchemy.exc import IntegrityError
 from starlette.responses import JSONResponse, Response
 
@@ -215,7 +215,7 @@ async def _row(call: Call, parts: Parts, body: NewRobotGroup | RobotGroupChange)
     }  # fmt: skip
 
 
-async def _write(call: Call, statement: Any, row: dict[str, Any]) -> None:
+async def _write(call: Call, statement: TextClause, row: dict[str, Any]) -> None:
     """`Problem` 409 where another group has the same robot: two would not know of each other's pace."""
     try:
         async with call.conn.begin_nested():

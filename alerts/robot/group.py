@@ -11,9 +11,9 @@ from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, DateTime, I
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from alerts.robot.robots import ROBOTS
-from alerts.words import LANGUAGES
 from carebed.columns import instant, label, recorded, refers, uuid_key
 from carebed.database import metadata
+from registry.staff import LANGUAGES
 
 
 class Shows(StrEnum):
