@@ -115,7 +115,7 @@ async def ways_to(
     return found
 
 
-async def deaf(
+async def unreachable(
     conn: AsyncConnection, people: Iterable[UUID], channels: Collection[str], now: datetime
 ) -> frozenset[UUID]:
     """Who of them hears nothing of a call: no verified method, and no page open.

@@ -39,7 +39,7 @@ class OnCall:
         self._now = now
         self._channels = channels
         self._known: dict[tuple[UUID, str, UUID | None], list[UUID]] = {}
-        self._deaf: dict[UUID, bool] = {}
+        self._unreachable: dict[UUID, bool] = {}
 
     async def answering(
         self, station_id: UUID, targets: Sequence[str], home_id: UUID | None = None
@@ -52,13 +52,13 @@ class OnCall:
             self._known |= {keys[target]: staff for target, staff in found.items()}
         return {target: self._known[key] for target, key in keys.items()}
 
-    async def deaf(self, called: Mapping[str, Sequence[UUID]]) -> frozenset[UUID]:
+    async def unreachable(self, called: Mapping[str, Sequence[UUID]]) -> frozenset[UUID]:
         """Who of them hears nothing of a call."""
         everybody = {one for some in called.values() for one in some}
-        if missing := everybody - self._deaf.keys():
-            found = await contact_method.deaf(self._conn, missing, self._channels, self._now)
-            self._deaf |= {one: one in found for one in missing}
-        return frozenset(one for one in everybody if self._deaf[one])
+        if missing := everybody - self._unreachable.keys():
+            found = await contact_method.unreachable(self._conn, missing, self._channels, self._now)
+            self._unreachable |= {one: one in found for one in missing}
+        return frozenset(one for one in everybody if self._unreachable[one])
 
 
 class AlarmHandler:
@@ -130,5 +130,5 @@ async def advance(case: Case, now: datetime, on_call: OnCall, movement: Movement
         if case.suspected:
             FALLS.labels("paged").inc()
         called = await on_call.answering(case.station_id, ladder.next_step(case).call, case.home_id)
-        ladder.take_step(case, now, called, deaf=await on_call.deaf(called))
+        ladder.take_step(case, now, called, unreachable=await on_call.unreachable(called))
     ladder.call_last_resort(case, now)  # a round that ended just now, with nobody to call

@@ -49,10 +49,10 @@ def next_step(case: Case) -> Step:
 
 def take_step(
     case: Case, now: datetime, people: dict[str, list[UUID]], actor: Actor = ENGINE, *, at: datetime | None = None,
-    deaf: Collection[UUID] = (),
+    unreachable: Collection[UUID] = (),
 ) -> None:  # fmt: skip
-    """Page the people of the next step. `people`: target -> who answers to it now (empty: nobody on call); `deaf`: who
-    of them hears nothing, for he has no method and no page open.
+    """Page the people of the next step. `people`: target -> who answers to it now (empty: nobody on call);
+    `unreachable`: who of them hears nothing, for he has no method and no page open.
 
     Whoever is answering already is not called again. Nobody to send to the door, or nobody who hears of it: the step
     after it comes at once, and the log says so.
@@ -72,13 +72,13 @@ def take_step(
     if empty:
         case.log("no_one_on_call", now, actor, step=case.step, targets=empty)
     for staff_id in called:
-        if staff_id in responders and staff_id in deaf:
+        if staff_id in responders and staff_id in unreachable:
             case.log("not_reached", now, actor, responder=str(staff_id), step=case.step, channels=[])
-    told = bool(set(called).difference(deaf))
+    told = bool(set(called).difference(unreachable))
     more = {} if told else {"heard": False}
     names = [str(one) for one in called]
     case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names, **more)
-    reached = bool(responders.difference(deaf)) or (people.keys() <= DESKS and bool(everybody))
+    reached = bool(responders.difference(unreachable)) or (people.keys() <= DESKS and bool(everybody))
     _schedule(case, now, reached=reached, told=told)
 
 

@@ -45,7 +45,7 @@ class Replay:
     closed_at: datetime | None = None
     last_resorts: int = 0
     _empty: frozenset[str] = frozenset()
-    _deaf: set[str] = field(default_factory=set)
+    _unreachable: set[str] = field(default_factory=set)
     _by_hand: bool = False
     _unheard: list[datetime] = field(default_factory=list)
     """Steps in a row, at one moment, that nobody heard of."""
@@ -103,7 +103,7 @@ class Replay:
 
     def _not_reached(self, line: Line) -> None:
         if not line.data["channels"]:
-            self._deaf.add(line.data["responder"])
+            self._unreachable.add(line.data["responder"])
 
     def _escalated(self, _: Line) -> None:
         self._by_hand = True
@@ -122,12 +122,12 @@ class Replay:
         self.waiting |= {one for one in line.data["called"] if one not in self.operators or one in named}
         there = [one for one in targets if one not in self._empty]
         reached = any(one not in DESKS for one in there) or (set(targets) <= DESKS and bool(there))
-        if self._deaf:
+        if self._unreachable:
             responders = {one for one in line.data["called"] if one not in self.operators or one in named}
-            reached = bool(responders - self._deaf)
+            reached = bool(responders - self._unreachable)
         self._schedule(line, reached=reached, told=line.data.get("heard", True))
         self._empty, self._by_hand = frozenset(), False
-        self._deaf.clear()
+        self._unreachable.clear()
 
     def _schedule(self, line: Line, *, reached: bool, told: bool) -> None:
         rounds, rest = divmod(self.step, len(self.policy.steps))

@@ -25,14 +25,14 @@ def test_each_step_calls_its_own_people_and_arms_the_next() -> None:
     assert set(case.answers) == {FIRST, SECOND, THIRD}, "the desk takes charge; it is no responder"
 
 
-@pytest.mark.parametrize("deaf", [{FIRST}, {FIRST, DESK}], ids=["him", "him and the desk"])
-def test_a_step_that_sends_nobody_who_hears_of_it_is_followed_at_once(deaf: set[UUID]) -> None:
+@pytest.mark.parametrize("unreachable", [{FIRST}, {FIRST, DESK}], ids=["him", "him and the desk"])
+def test_a_step_that_sends_nobody_who_hears_of_it_is_followed_at_once(unreachable: set[UUID]) -> None:
     case = raised()
-    ladder.take_step(case, after(0), {"rota:1": [FIRST], "desk": [DESK]}, deaf=deaf)
+    ladder.take_step(case, after(0), {"rota:1": [FIRST], "desk": [DESK]}, unreachable=unreachable)
     assert called(case) == [FIRST, DESK], "told all the same"
     assert logged(case)[-2:] == ["not_reached", "paged"]
     assert case.due_at == after(0)
-    ladder.take_step(case, after(0), {"rota:2": [FIRST, SECOND]}, deaf=deaf)
+    ladder.take_step(case, after(0), {"rota:2": [FIRST, SECOND]}, unreachable=unreachable)
     assert case.due_at == after(60), "the second hears it"
 
 

@@ -46,7 +46,7 @@ class Everybody:
         del home
         return {target: ON_CALL[target] for target in targets}
 
-    async def deaf(self, called: Mapping[str, Sequence[UUID]]) -> frozenset[UUID]:
+    async def unreachable(self, called: Mapping[str, Sequence[UUID]]) -> frozenset[UUID]:
         """Nobody."""
         del called
         return frozenset()
