@@ -16,7 +16,7 @@ from sqlalchemy import ARRAY, CheckConstraint, Column, ForeignKey, Index, Intege
 from sqlalchemy.dialects.postgresql import UUID as SQL_UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.policy import Policy, Step
+from alerts.policy import Policy, Step, person_of
 from carebed.columns import instant, label, refers, uuid_key
 from carebed.database import metadata
 
@@ -188,5 +188,5 @@ def ladder_of_drill(ladder: Policy, relatives: Collection[UUID] = ()) -> Policy 
 
 def people_named(ladders: Sequence[Policy]) -> list[UUID]:
     """Everybody whom these ladders call by name."""
-    return [UUID(one.removeprefix("person:")) for ladder in ladders for step in ladder.steps for one in step.call
-            if one.startswith("person:")]  # fmt: skip
+    return [one for ladder in ladders for step in ladder.steps for target in step.call
+            if (one := person_of(target)) is not None]  # fmt: skip

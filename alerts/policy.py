@@ -6,6 +6,7 @@ that is under way; people are looked up when a step comes.
 
 import re
 from typing import Annotated, Any
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import CheckConstraint, Column, SmallInteger, Table, Time, UniqueConstraint
@@ -24,6 +25,14 @@ TARGET = re.compile(
     r"rota:[1-9]|desk|manager|district|assigned|neighbours|volunteers|family"
     r"|person:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
+
+_PERSON = "person:"
+
+
+def person_of(target: str) -> UUID | None:
+    """Whom a target names; None: whoever answers to it when the step comes."""
+    return UUID(target.removeprefix(_PERSON)) if target.startswith(_PERSON) else None
+
 
 #: They answer by telephone and screen, and go to no door.
 DESKS = frozenset({"desk", "district"})

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from alerts.policy import Policy
+from alerts.policy import Policy, person_of
 from alerts.readiness import Away, Gap, OnCall, Reach, Reason, judge, present
 from alerts.readiness_homes import HomeGaps, Station, bounded, shared_targets
 from alerts.readiness_ladders import Ladders, Place, SomeHome, ladders_of, some_homes
@@ -130,14 +130,14 @@ async def _on_call(
     asked = [(station, target) for station, own in ladders.items()
              for target in sorted(shared_targets(_policies(own, homes.get(station, ()))))
              if not target.startswith("rota:")]  # fmt: skip
-    standing = [one for one in asked if not one[1].startswith("person:")]
+    standing = [one for one in asked if person_of(one[1]) is None]
     rows = await conn.execute(
         _STANDING,
         {"stations": [one for one, _ in standing], "targets": [target for _, target in standing]},
     )
     for row in rows:
         found.setdefault(row.station_id, []).append(OnCall(row.target, row.staff_id, begin, end))
-    named = [(station, target, UUID(target[7:])) for station, target in asked if target.startswith("person:")]
+    named = [(station, target, one) for station, target in asked if (one := person_of(target)) is not None]
     active = set((await conn.execute(_ACTIVE, {"people": [one for _, _, one in named]})).scalars()) if named else set()
     for station, target, person in named:
         if person in active:

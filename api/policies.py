@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from starlette.responses import JSONResponse, Response
 
 from alerts.alarm import Priority
-from alerts.policy import policy_json
+from alerts.policy import person_of, policy_json
 from alerts.view import utc
 from api.document import answers
 from api.idempotency import Answer, Key, digest_of, once
@@ -171,5 +171,5 @@ async def _check(call: Call, body: PolicyBody) -> None:
         raise invalid_parts([
             {"pointer": f"/steps/{number}/call/{place}", "detail": "there is no such person in your areas"}
             for number, step in enumerate(body.steps) for place, target in enumerate(step.call)
-            if target.startswith("person:") and UUID(target[7:]) in unknown
+            if person_of(target) in unknown
         ])  # fmt: skip

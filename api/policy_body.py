@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from alerts.alarm import KINDS, PRIORITY_RANK, Priority
-from alerts.policy import TARGET, Policy, Step
+from alerts.policy import TARGET, Policy, Step, person_of
 from api.body import Person, Storable
 from registry.area import AREA_CODE
 
@@ -143,7 +143,7 @@ class PolicyBody(PolicyLadder):
 
     def people(self) -> list[UUID]:
         """Who is named by himself."""
-        return [UUID(one[7:]) for step in self.steps for one in step.call if one.startswith("person:")]
+        return [one for step in self.steps for target in step.call if (one := person_of(target)) is not None]
 
     def for_calls_for_help(self) -> bool:
         """Can it be the ladder of a life-critical alarm?"""
