@@ -25,6 +25,12 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 DAY = timedelta(days=1)
 
 
+@pytest.fixture(autouse=True)
+def _of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that was collected before midnight may be run after it."""
+    monkeypatch.setitem(globals(), "TODAY", datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0))
+
+
 @pytest.fixture
 async def owner(urls: DatabaseUrls) -> AsyncIterator[Database]:
     """The calendar's role."""
