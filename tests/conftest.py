@@ -17,6 +17,7 @@ from carebed.database import Database
 from carebed.embedded.postgres import DatabaseUrls, EmbeddedPostgres
 from carebed.migrate import upgrade
 from tests.house import House
+from tests.longest_first import pytest_collection_modifyitems  # noqa: F401 - a hook is found by its name here
 from tests.servers import has_timescale, room_in_memory, server
 
 TEMPLATE = "carebed_template"
