@@ -20,6 +20,7 @@ from tests.nights.founding import Ground, found, set_clock
 from tests.nights.mortal import Mortal
 from tests.nights.program import CHANNELS, Night
 from tests.nights.providers import Post, Provider
+from tests.station import NEXT_DUE
 from visits.visit import record_arrival, record_departure
 
 ROUTES = (*CHANNELS, LAST_RESORT)
@@ -29,13 +30,6 @@ _ROUNDS = 60
 #: Of a long span the rest passes with nobody looking.
 _HOPS = 30
 
-# Seconds until something is due again: a deadline by the database's clock, a message by real time.
-_NEXT_DUE = text("""
-    SELECT least((SELECT extract(epoch FROM min(due_at) - carebed_now()) FROM deadline),
-        (SELECT min(extract(epoch FROM greatest(next_attempt_at - clock_timestamp(), due_at - carebed_now())))
-         FROM notification WHERE state IN ('pending', 'handed_over') AND due_at < 'infinity' AND channel <> 'live')
-    )::float8
-""")
 # Messages pause in real time, which no night has.
 _MESSAGES_AGE = text("""
     UPDATE notification SET next_attempt_at = next_attempt_at - :by
@@ -130,7 +124,7 @@ class Stage:
         """From one thing that is due to the next."""
         left = seconds
         for _ in range(_HOPS):
-            due_s: float | None = (await self.rows(_NEXT_DUE))[0][0]
+            due_s: float | None = (await self.rows(NEXT_DUE))[0][0]
             step = left if due_s is None else min(left, max(0.001, due_s))
             await self.jump(step)
             left -= step

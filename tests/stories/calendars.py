@@ -3,7 +3,6 @@
 from datetime import datetime, time, timedelta
 from typing import Any
 
-from setting import AREA
 from sqlalchemy import text
 from storyteller import Story
 
@@ -13,6 +12,7 @@ from alerts.rota_pattern import Layer, layers_json
 from alerts.rota_rewrite import lock, rewrite
 from carebed.clock import now
 from carebed.ids import new_id
+from tests.station import AREA
 
 _SET_CLOCK = text("UPDATE clock_shift SET shift = :at - clock_timestamp(), shifted_at = clock_timestamp()")
 _PUT_PATTERN = text("INSERT INTO rota_pattern (id, station_id, tier, name) VALUES (:pattern, :station, :tier, 'post')")

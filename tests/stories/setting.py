@@ -4,8 +4,6 @@ from sqlalchemy import text
 
 from alerts.policy import Policy, Step
 
-AREA = "350102001001"
-
 #: Unless a story says otherwise. Everybody at the station is called by one of its steps, and nobody by two.
 LADDER = Policy(
     name="story",
@@ -30,14 +28,6 @@ CAST = (
     ("passer-by", "caregiver", None),
 )
 
-PUT_PERSON = text("""
-    INSERT INTO staff (id, login, name, role, area_code, station_id, password_hash)
-    VALUES (:id, :login, :login, :role, :area, :station, '-')
-""")
-PUT_SHIFT = text("""
-    INSERT INTO rota (id, station_id, staff_id, tier, starts_at, ends_at)
-    VALUES (:id, :station, :staff, :tier, carebed_now() - interval '1 hour', carebed_now() + interval '1 year')
-""")
 PUT_RELATED = text("""
     INSERT INTO staff (id, name, role, area_code, language) VALUES (:staff, :name, :role, :area, 'en')
 """)

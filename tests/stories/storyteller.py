@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from recording import Recording, Told
-from setting import AREA, CAST, LADDER, PAIR, PUT_METHOD, PUT_PERSON, PUT_POLICY, PUT_RELATED, PUT_SHIFT
+from setting import CAST, LADDER, PAIR, PUT_METHOD, PUT_POLICY, PUT_RELATED
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,16 +34,9 @@ from carebed.database import Database
 from carebed.embedded.postgres import DatabaseUrls
 from carebed.engine import Engine
 from carebed.ids import new_id
+from tests.station import AREA, NEXT_DUE, put_shift, put_station
 
 WEARER = Actor("device", "gw-1/button", "mqtt")
-
-# Seconds until something is due again: a deadline by the database's clock, a message by real time.
-_NEXT_DUE = text("""
-    SELECT least((SELECT extract(epoch FROM min(due_at) - carebed_now()) FROM deadline),
-        (SELECT min(extract(epoch FROM greatest(next_attempt_at - clock_timestamp(), due_at - carebed_now())))
-         FROM notification WHERE state IN ('pending', 'handed_over') AND due_at < 'infinity' AND channel <> 'live')
-    )::float8
-""")
 
 # Messages pause in real time, which no story has: what passes for the story has passed for them.
 _MESSAGES_AGE = text("""
@@ -79,21 +72,8 @@ class Story:
 
     async def begins(self) -> "Story":
         """Write station, home, people, rota and ladder."""
-        place = {"station": self.station, "area": AREA, "home": self.home}
         async with self.database.transaction() as conn:
-            for statement in (
-                "INSERT INTO area (code, name, level) VALUES (:area, 'here', 'community')",
-                "INSERT INTO station (id, name, area_code) VALUES (:station, 'S', :area)",
-                "INSERT INTO home (id, name, area_code, station_id) VALUES (:home, 'H', :area, :station)",
-            ):
-                await conn.execute(text(statement), place)
-            for name, role, tier in CAST:
-                self.people[name] = new_id()
-                person = {"id": self.people[name], "login": name, "role": role, **place}
-                await conn.execute(PUT_PERSON, person)
-                if tier:
-                    shift = {"id": new_id(), "station": self.station, "staff": self.people[name], "tier": tier}
-                    await conn.execute(PUT_SHIFT, shift)
+            self.people = await put_station(conn, self.station, self.home, CAST)
         self.channel.names = {staff: name for name, staff in self.people.items()}
         self._goes_through([self.channel])
         await self.policy(LADDER)
@@ -128,8 +108,7 @@ class Story:
     async def on_duty(self, name: str, tier: int) -> None:
         """From now on this caregiver is on the rota, by himself or with others."""
         async with self.database.transaction() as conn:
-            shift = {"id": new_id(), "station": self.station, "staff": self.people[name], "tier": tier}
-            await conn.execute(PUT_SHIFT, shift)
+            await put_shift(conn, self.station, self.people[name], tier)
 
     async def pair(self, name: str, relation: str) -> None:
         """Somebody belongs to the home's care circle: `assigned` (one of the cast), `neighbour`, `volunteer` or
@@ -312,7 +291,7 @@ class Story:
         left = timedelta(seconds=seconds)
         while not enough() and left:
             async with self.database.transaction() as conn:
-                due_s: float | None = (await conn.execute(_NEXT_DUE)).scalar_one()
+                due_s: float | None = (await conn.execute(NEXT_DUE)).scalar_one()
             step = left if due_s is None else min(left, timedelta(seconds=max(0.001, due_s)))
             async with self.owner.transaction() as conn:
                 await advance(conn, step)

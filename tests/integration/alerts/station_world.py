@@ -24,8 +24,8 @@ from carebed.clock import advance, now
 from carebed.database import Database
 from carebed.engine import Engine
 from carebed.ids import new_id
+from tests.station import AREA, put_station
 
-AREA = "350102001001"
 WEARER = Actor("device", "gw-1/button", "mqtt")
 
 _PEOPLE = (
@@ -37,15 +37,6 @@ _PEOPLE = (
     ("wu", "caregiver", 2),
     ("passer-by", "caregiver", None),
 )
-
-_PUT_PERSON = text("""
-    INSERT INTO staff (id, login, name, role, area_code, station_id, password_hash)
-    VALUES (:id, :login, :login, :role, :area, :station, '-')
-""")
-_PUT_SHIFT = text("""
-    INSERT INTO rota (id, station_id, staff_id, tier, starts_at, ends_at)
-    VALUES (:id, :station, :staff, :tier, carebed_now() - interval '1 hour', carebed_now() + interval '1 year')
-""")
 
 
 @dataclass
@@ -62,24 +53,8 @@ class StationWorld:
 
     async def found(self) -> "StationWorld":
         """Write station, home, people and rota."""
-        self.people = {login: new_id() for login, _, _ in _PEOPLE}
         async with self.database.transaction() as conn:
-            await conn.execute(
-                text("INSERT INTO area (code, name, level) VALUES (:code, 'here', 'community')"), {"code": AREA}
-            )
-            place = {"station": self.station, "area": AREA, "home": self.home}
-            await conn.execute(text("INSERT INTO station (id, name, area_code) VALUES (:station, 'S', :area)"), place)
-            await conn.execute(
-                text("INSERT INTO home (id, name, area_code, station_id) VALUES (:home, 'H', :area, :station)"), place
-            )
-            for login, role, tier in _PEOPLE:
-                staff = self.people[login]
-                row = {"id": staff, "login": login, "role": role, **place}
-                await conn.execute(_PUT_PERSON, row)
-                if tier:
-                    await conn.execute(
-                        _PUT_SHIFT, {"id": new_id(), "station": self.station, "staff": staff, "tier": tier}
-                    )
+            self.people = await put_station(conn, self.station, self.home, _PEOPLE)
         self.lag = LagWatch(self.database, self.channels)
         self.engine = self.another_engine()
         return self
