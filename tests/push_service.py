@@ -3,7 +3,6 @@
 Both are written from the RFCs and not from our code.
 """
 
-import asyncio
 import base64
 import json
 import time
@@ -19,6 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.provider_server import Answer, Request, serving
 
 
 def encoded(raw: bytes) -> str:
@@ -87,20 +88,9 @@ class PushService:
         """Of the browser."""
         return {"endpoint": f"{self.url}/push/{name}", "keys": self.browser.keys()}
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, many requests."""
-        try:
-            while (await reader.readline()).decode():
-                headers: dict[str, str] = {}
-                while (line := (await reader.readline()).decode().strip()) != "":
-                    name, value = line.split(":", 1)
-                    headers[name.lower()] = value.strip()
-                body = await reader.readexactly(int(headers.get("content-length", "0")))
-                writer.write(f"HTTP/1.1 {self._answer(headers, body)} X\r\ncontent-length: 0\r\n\r\n".encode())
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender gave up
-        finally:
-            writer.close()
+    async def answer(self, request: Request) -> Answer:
+        """To a push."""
+        return Answer(self._answer(request.headers, request.body))
 
     def _answer(self, headers: dict[str, str], body: bytes) -> int:
         if not self._signed(headers["authorization"]):
@@ -136,9 +126,5 @@ class PushService:
 async def push_service(public_key: str) -> AsyncIterator[PushService]:
     """One on a free port, for subscriptions bound to this key."""
     there = PushService(public_key)
-    server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
-    there.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(there.answer) as there.url:
         yield there
-    finally:
-        server.close()

@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 from zoneinfo import ZoneInfo
 
+from tests.provider_server import Answer, Request, serving
+
 KEY_ID, SECRET = "LTAI-test", "secret-of-the-test"
 
 
@@ -31,26 +33,11 @@ class AliyunServer:
     hang: bool = False
     _nonces: set[str] = field(default_factory=set)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, many requests."""
-        try:
-            while line := (await reader.readline()).decode():
-                method, target, _ = line.split(" ")
-                headers: dict[str, str] = {}
-                while (header := (await reader.readline()).decode().strip()) != "":
-                    name, value = header.split(":", 1)
-                    headers[name.lower()] = value.strip()
-                await reader.readexactly(int(headers.get("content-length", "0")))
-                if self.hang:
-                    await asyncio.Event().wait()
-                status, content = self._answer(method, target, headers)
-                body = json.dumps(content).encode()
-                head = f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-                writer.write(head.encode() + body)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender gave up
-        finally:
-            writer.close()
+    async def answer(self, request: Request) -> Answer:
+        """To what is asked for."""
+        if self.hang:
+            await asyncio.Event().wait()
+        return Answer(*self._answer(request.method, request.target, request.headers))
 
     def _answer(self, method: str, target: str, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         parameters = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True, strict_parsing=True))
@@ -108,9 +95,5 @@ class AliyunServer:
 async def aliyun() -> AsyncIterator[AliyunServer]:
     """One on a free port."""
     there = AliyunServer()
-    server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
-    there.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(there.answer) as there.url:
         yield there
-    finally:
-        server.close()

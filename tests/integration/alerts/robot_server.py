@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.provider_server import Answer, Request, serving
+
 SECRET = "SEC" + "5e" * 32
 DINGTALK, FEISHU = "d" * 64, "f0f0f0f0-1111-2222-3333-444444444444"
 
@@ -50,24 +52,12 @@ class RobotServer:
         """The address of a robot."""
         return f"{self.url}/open-apis/bot/v2/hook/{token}"
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, many requests."""
-        try:
-            while line := (await reader.readline()).decode():
-                length = 0
-                while (header := (await reader.readline()).decode().strip()) != "":
-                    if header.lower().startswith("content-length:"):
-                        length = int(header.split(":")[1])
-                body = json.loads(await reader.readexactly(length))
-                self.reached.set()
-                if self.hang:
-                    await asyncio.Event().wait()
-                content = json.dumps(self._answer(line.split(" ")[1], body)).encode()
-                writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(content)}\r\n\r\n".encode() + content)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender gave up
-        finally:
-            writer.close()
+    async def answer(self, request: Request) -> Answer:
+        """To a post."""
+        self.reached.set()
+        if self.hang:
+            await asyncio.Event().wait()
+        return Answer(content=self._answer(request.target, json.loads(request.body)))
 
     def _answer(self, target: str, body: dict[str, Any]) -> dict[str, Any]:
         parts = urlsplit(target)
@@ -114,9 +104,5 @@ def _fresh(at_s: float) -> bool:
 async def robots(**more: Any) -> AsyncIterator[RobotServer]:
     """They on a free port."""
     there = RobotServer(**more)
-    server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
-    there.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    try:
+    async with serving(there.answer) as there.url:
         yield there
-    finally:
-        server.close()

@@ -1,10 +1,8 @@
 """Messages through Apprise: only to schemes that are allowed, and without a word of a person's secrets."""
 
-import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +13,7 @@ from alerts.channel import Handover, NotTaken, Outgoing, Undeliverable
 from alerts.channel.apprise import AppriseChannel
 from alerts.channel.apprise_settings import AppriseSettings, normal_url
 from carebed.ids import new_id
+from tests.provider_server import Answer, Request, serving
 
 SECRET = "token-of-somebodys-bot"
 
@@ -27,31 +26,18 @@ class Service:
     status: int = 200
     taken: list[dict[str, Any]] = field(default_factory=list)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One request."""
-        length = 0
-        while (line := (await reader.readline()).decode().strip()) != "":
-            if line.lower().startswith("content-length:"):
-                length = int(line.split(":")[1])
-        self.taken.append(json.loads(await reader.readexactly(length)))
-        writer.write(f"HTTP/1.1 {self.status} X\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".encode())
-        await writer.drain()
-        writer.close()
-
-
-@asynccontextmanager
-async def _service() -> AsyncIterator[Service]:
-    there = Service()
-    server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
-    there.port = server.sockets[0].getsockname()[1]
-    yield there
-    server.close()
+    async def answer(self, request: Request) -> Answer:
+        """To a message."""
+        self.taken.append(json.loads(request.body))
+        return Answer(self.status)
 
 
 @pytest.fixture
 async def service() -> AsyncIterator[Service]:
     """Somebody's service."""
-    async with _service() as there:
+    there = Service()
+    async with serving(there.answer) as url:
+        there.port = int(url.rsplit(":", 1)[1])
         yield there
 
 

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +14,7 @@ from alerts.channel import Handover, NotTaken, Outgoing, Undeliverable
 from alerts.channel.wecom import Wecom
 from alerts.channel.wecom_settings import WecomSettings, normal_user
 from carebed.ids import new_id
+from tests.provider_server import Answer, Request, serving
 
 
 @dataclass
@@ -28,23 +28,11 @@ class WecomServer:
     taken: list[dict[str, Any]] = field(default_factory=list)
     tasks: set[str] = field(default_factory=set)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, many requests."""
-        try:
-            while line := (await reader.readline()).decode():
-                length = 0
-                while (header := (await reader.readline()).decode().strip()) != "":
-                    if header.lower().startswith("content-length:"):
-                        length = int(header.split(":")[1])
-                body = await reader.readexactly(length)
-                parts = urlsplit(line.split(" ")[1])
-                query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-                content = json.dumps(self._answer(parts.path, query, body)).encode()
-                writer.write(f"HTTP/1.1 200 OK\r\ncontent-length: {len(content)}\r\n\r\n".encode() + content)
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender gave up
-        finally:
-            writer.close()
+    async def told(self, request: Request) -> Answer:
+        """To what is asked for."""
+        parts = urlsplit(request.target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        return Answer(content=self._answer(parts.path, query, request.body))
 
     def _answer(self, path: str, query: dict[str, str], body: bytes) -> dict[str, Any]:
         if path == "/cgi-bin/gettoken":
@@ -65,19 +53,11 @@ class WecomServer:
         return self.answer
 
 
-@asynccontextmanager
-async def _served() -> AsyncIterator[WecomServer]:
-    there = WecomServer()
-    server = await asyncio.start_server(there.serve, "127.0.0.1", 0)
-    there.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    yield there
-    server.close()
-
-
 @pytest.fixture
 async def server() -> AsyncIterator[WecomServer]:
     """WeCom."""
-    async with _served() as there:
+    there = WecomServer()
+    async with serving(there.told) as there.url:
         yield there
 
 

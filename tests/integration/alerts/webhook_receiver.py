@@ -3,7 +3,6 @@
 It checks signatures by itself, written from the specification of Standard Webhooks 1.0.0 and not from our code.
 """
 
-import asyncio
 import base64
 import hashlib
 import hmac
@@ -12,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
+
+from tests.provider_server import Answer, Request, serving
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -49,25 +50,13 @@ class Receiver:
     answer: Callable[[Delivery], Awaitable[int | None]] = field(default=lambda _: _ok())
     url: str = ""
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """One connection, many requests."""
-        try:
-            while line := await reader.readline():
-                assert line.startswith(b"POST /hook "), line
-                headers = {}
-                while (header := (await reader.readline()).decode().strip()) != "":
-                    name, value = header.split(":", 1)
-                    headers[name.lower()] = value.strip()
-                delivery = Delivery(headers, await reader.readexactly(int(headers["content-length"])))
-                self.deliveries.append(delivery)
-                status = await self.answer(delivery)
-                if status is None:
-                    break
-                writer.write(f"HTTP/1.1 {status} X\r\ncontent-length: 0\r\n\r\n".encode())
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender gave up
-        finally:
-            writer.close()
+    async def take(self, request: Request) -> Answer | None:
+        """Keep it, and say what `answer` says."""
+        assert (request.method, request.target) == ("POST", "/hook"), request
+        delivery = Delivery(request.headers, request.body)
+        self.deliveries.append(delivery)
+        status = await self.answer(delivery)
+        return None if status is None else Answer(status)
 
 
 async def _ok() -> int:
@@ -78,9 +67,6 @@ async def _ok() -> int:
 async def receiving() -> AsyncIterator[Receiver]:
     """A receiver on a free port."""
     receiver = Receiver()
-    server = await asyncio.start_server(receiver.serve, "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hook"
-    try:
+    async with serving(receiver.take) as url:
+        receiver.url = f"{url}/hook"
         yield receiver
-    finally:
-        server.close()
