@@ -7,10 +7,10 @@ changes.
 
 import pytest
 
-#: By their seconds on two idle cores, from 97 down to 5; the others follow as they were found.
+#: By their seconds on two idle cores, about 97 down to 5; the others follow as they were found.
 LONGEST = (
-    # acceptance and web
-    "test_silence.py", "test_crash_ingest.py", "test_replay.py", "test_chaos.py", "test_last_resort.py",
+    # acceptance and web: what waits beside what computes
+    "test_crash_ingest.py", "test_silence.py", "test_last_resort.py", "test_chaos.py", "test_replay.py",
     "test_ingest_outages.py", "test_on_call_page.py", "test_killed_while_answering.py",
     "test_killed_at_every_statement.py", "test_first_walk.py", "test_board_when_things_go_wrong.py",
     "test_workers_share_a_lane.py", "test_accessibility.py", "test_crash_alerts.py", "test_probe.py",

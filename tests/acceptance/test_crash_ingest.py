@@ -50,7 +50,7 @@ def kill_while_it_flows(house: House, process: str, counts: Sequence[int], state
     found = []
     with psycopg.connect(house.ready["database_url"], autocommit=True) as conn:
         for count in counts:
-            assert wait_for(lambda count=count: conn.execute(statement).fetchone()[0] >= count, 60, 0.005)
+            assert wait_for(lambda count=count: conn.execute(statement).fetchone()[0] >= count, 120, 0.005)
             found.append(conn.execute(statement).fetchone()[0])
             gone = kill(house, process)
             assert wait_for(lambda gone=gone: house.pid(process) != gone, 30)
@@ -76,7 +76,7 @@ async def test_killing_the_alarm_lane_in_the_flow_loses_doubles_and_forgets_noth
                     calls.add(message.id)
             await asyncio.sleep(0.2)
         assert max(await killing) < 10_000, "killed when all was over"
-        receipts = await answered(pending.values(), 60)
+        receipts = await answered(pending.values(), 120)
     assert len(pending) == HOMES * len(OF_A_HOME) == 10_000
     assert {receipt.id for receipt in receipts} == pending.keys()
     assert {receipt.status for receipt in receipts} <= {Status.ACCEPTED, Status.DUPLICATE}

@@ -36,7 +36,7 @@ def replay(house: House, folder: Path, span: timedelta = timedelta(days=2)) -> s
         sys.executable, "-m", "carebed", "sim", "replay", str(folder), "--inactivity-s",
         str(int(span.total_seconds())), "--data-dir", str(house.data_dir),
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, timeout=85, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -196,7 +196,7 @@ async def test_messages_that_fill_every_slot_leave_those_of_a_class_above_alone(
 async def test_a_receiver_that_answers_too_late_is_told_again(
     world: StationWorld, receiver: Receiver, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("alerts.webhook._SEND_S", 0.05)
+    monkeypatch.setattr("alerts.webhook._SEND_S", 0.5)
     late = asyncio.Event()
 
     async def answer(_: Delivery) -> int:
@@ -209,6 +209,7 @@ async def test_a_receiver_that_answers_too_late_is_told_again(
     (row,) = await world.rows("SELECT DISTINCT state, error FROM notification")
     assert (row.state, row.error) == ("pending", "TimeoutError")
     late.set()
+    monkeypatch.setattr("alerts.webhook._SEND_S", 30.0)
     await due_again(world)
     await outbox.cycle()
     assert await states(world) == {"delivered": 4}
