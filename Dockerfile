@@ -12,7 +12,9 @@ WORKDIR /source
 RUN python -m venv /carebed/venv
 ENV PATH=/carebed/venv/bin:$PATH PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/ requirements/
-RUN pip install --require-hashes -r requirements/runtime.txt
+# Packages that come as source are built, as is our own, by the setuptools that is pinned here, and no newer one.
+RUN pip install --require-hashes -r requirements/build.txt \
+    && pip install --require-hashes --no-build-isolation -r requirements/runtime.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY carebed/ carebed/
 COPY registry/ registry/
@@ -23,11 +25,7 @@ COPY api/ api/
 COPY gateway/ gateway/
 COPY device_sim/ device_sim/
 COPY migrations/ migrations/
-# setuptools builds our own wheel and goes again; its pin and hashes stand with the development requirements.
-RUN awk '/^setuptools==/ {on=1} on {print} on && !/\\$/ {exit}' requirements/dev.txt >/tmp/build.txt \
-    && python -m venv /tmp/build && /tmp/build/bin/pip install --require-hashes -r /tmp/build.txt \
-    && /tmp/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /tmp/wheel . \
-    && pip install --no-deps /tmp/wheel/*.whl
+RUN pip install --no-deps --no-build-isolation . && pip uninstall --yes setuptools
 
 FROM python:3.11-slim
 # The account of the Mosquitto image: the broker's lists and our own passwords for it are private files of one account.

@@ -93,8 +93,9 @@ PIP_COMPILE := env -u PIP_FIND_LINKS PIP_CONFIG_FILE=/dev/null $(BIN)/pip-compil
 	--no-emit-find-links --no-header --strip-extras --allow-unsafe
 
 lock: $(PYTHON_READY)  ## pin what pyproject.toml asks for, with hashes
+	$(PIP_COMPILE) --only-build-deps --all-build-deps --output-file requirements/build.txt pyproject.toml
 	$(PIP_COMPILE) --output-file requirements/runtime.txt pyproject.toml
-	$(PIP_COMPILE) --extra dev --all-build-deps --constraint requirements/runtime.txt \
+	$(PIP_COMPILE) --extra dev --all-build-deps --constraint requirements/build.txt --constraint requirements/runtime.txt \
 		--output-file requirements/dev.txt pyproject.toml
 
 programs:
@@ -103,13 +104,17 @@ programs:
 browser:
 	@scripts/system-programs browser
 
+# What builds packages from source is pinned too: in isolation pip would fetch the newest there is, unhashed.
+PIP_INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check
+
 # pip is quick to find that nothing is to do, but not as quick as make.
-$(PYTHON_READY): requirements/dev.txt pyproject.toml
+$(PYTHON_READY): requirements/build.txt requirements/dev.txt pyproject.toml
 	@scripts/system-programs python
 	@echo "Installing the Python packages into .venv (about a minute the first time)"
 	@[ -x $(BIN)/python ] || python3 -m venv .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(PIP_INSTALL) --require-hashes -r requirements/build.txt
+	@$(PIP_INSTALL) --require-hashes --no-build-isolation -r requirements/dev.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation -e .
 	@touch $@
 
 # Node may come with the Python packages; a change of those alone is no reason to install these again.
