@@ -164,6 +164,11 @@ class Case:
         return frozenset(one for one, answer in self.answers.items() if answer.active)
 
     @property
+    def between_rounds(self) -> bool:
+        """Was the last step of a round taken, and none since?"""
+        return self.step > 0 and self.step % len(self.policy.steps) == 0
+
+    @property
     def watched(self) -> bool:
         """Is it a fall whose stillness window is to be judged yet?"""
         return self.suspected and not self.held and self.suspicion is not None and self.suspicion.watching

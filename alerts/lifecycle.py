@@ -83,7 +83,7 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
 
 
 def decline(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
-    """A person cannot go; when he was the last one called, the next step comes at once.
+    """A person cannot go; when he was the last one called, what comes next comes at once.
 
     Whoever was not called changes nothing for the others: a suspected fall keeps its cancel window.
     """
@@ -98,7 +98,17 @@ def decline(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetim
     case.log("declined", now, actor, device_time=at, responder=str(staff_id))
     anybody_left = any(one.state is ResponseState.CALLED for one in case.answers.values())
     if was_called and not anybody_left and not case.held:
+        _nobody_left(case, now)
+
+
+def _nobody_left(case: Case, now: datetime) -> None:
+    """Everybody who was called has declined: the next step comes at once. After a ladder that has come to its end it is
+    the last resort that comes at once; its next round keeps its distance, or those who have just declined would be
+    called again, and again, as fast as they can say no. A drill goes round once."""
+    if not (case.between_rounds and (case.exhausted or case.drill)):
         case.next_step_at = now
+    elif case.last_resort_at is not None:
+        case.last_resort_at = now
 
 
 def en_route(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:

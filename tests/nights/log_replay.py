@@ -47,6 +47,7 @@ class Replay:
     _empty: frozenset[str] = frozenset()
     _unreachable: set[str] = field(default_factory=set)
     _by_hand: bool = False
+    _exhausted: bool = False
     _unheard: list[datetime] = field(default_factory=list)
     """Steps in a row, at one moment, that nobody heard of."""
 
@@ -134,6 +135,7 @@ class Replay:
         wait_s = self.policy.last_resort_s
         self._unheard = [*(at for at in self._unheard if at == line.at), line.at] if not told else []
         over = rounds > self.policy.repeat or len(self._unheard) >= len(self.policy.steps)
+        self._exhausted = self._exhausted or (not rest and over)
         if not rest and over and not self.held and wait_s is not None:
             at = line.at + timedelta(seconds=wait_s if reached else 0)
             self.last_resort_at = min(at, self.last_resort_at or at)
@@ -175,8 +177,12 @@ class Replay:
         who = line.data["responder"]
         was_called = who in self.waiting
         self.waiting.discard(who)
-        if was_called and not self.waiting and not self.held:
+        if not was_called or self.waiting or self.held:
+            return
+        if not self._exhausted or not self.step or self.step % len(self.policy.steps):
             self.next_at = line.at
+        elif self.last_resort_at is not None:
+            self.last_resort_at = line.at
 
     def _left(self, line: Line) -> None:
         self.active.pop(line.data["responder"])
@@ -243,4 +249,4 @@ class Replay:
         if self.closed_at is None or line.at - self.closed_at > timedelta(seconds=self.policy.reopen_s):
             raise Wrong("opened again after its span")
         self.closed_at = self.desk = None
-        self.step, self.last_resorts, self.next_at = 0, 0, line.at
+        self.step, self.last_resorts, self.next_at, self._exhausted = 0, 0, line.at, False

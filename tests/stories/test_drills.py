@@ -24,6 +24,17 @@ async def test_nobody_answers_and_that_is_the_result_and_nothing_else(story: Sto
     assert await story.alarms() == 1
 
 
+async def test_everybody_declines_a_drill_and_is_asked_no_more(story: Story) -> None:
+    await story.drill(lasts_s=600)
+    await story.expect_call("lin", "desk")
+    await story.does("lin", Move.DECLINE)
+    await story.expect_call("wu")
+    await story.does("wu", Move.DECLINE)
+    await story.expect_call("manager")
+    await story.does("manager", Move.DECLINE)
+    await story.expect_silence(590)
+
+
 async def test_a_press_during_a_drill_climbs_untouched_and_the_drill_gives_way(story: Story) -> None:
     drill = await story.drill()
     await story.expect_call("lin", "desk")

@@ -35,6 +35,38 @@ async def test_at_its_end_the_list_is_called_and_the_ladder_goes_round_until_som
     await story.expect_silence(86_400)
 
 
+async def test_everybody_declines_and_the_list_comes_at_once_and_the_next_round_keeps_its_distance(
+    story: Story,
+) -> None:
+    await story.press()
+    for _ in range(2):
+        await story.expect_call("lin", "desk")
+        await story.does("lin", Move.DECLINE)
+        await story.expect_call("wu")
+        await story.does("wu", Move.DECLINE)
+        await story.expect_call("manager")
+        await story.expect_silence(10)
+        await story.does("manager", Move.DECLINE)
+        await story.expect_told("last_resort", THE_LIST)
+        await story.expect(state="raised", owner=None, exhausted=True, due_in=110)
+        await story.expect_silence(109)
+        await story.fast_forward(1)
+    await story.expect_call("lin", "desk")
+
+
+async def test_who_declines_after_the_list_was_called_is_called_again_when_the_next_round_comes(story: Story) -> None:
+    await story.policy(replace(LADDER, steps=LADDER.steps[:1], loop_s=300))
+    await story.press()
+    for _ in range(2):
+        await story.expect_call("lin", "desk")
+        await story.expect_told("last_resort", THE_LIST, within=60)
+        await story.does("lin", Move.DECLINE)
+        await story.expect(state="raised", due_in=240)
+        await story.expect_silence(239)
+        await story.fast_forward(1)
+    await story.expect_call("lin", "desk")
+
+
 async def test_not_a_soul_and_then_somebody_comes_on_duty(story: Story) -> None:
     await story.off_duty("lin", "wu", "desk", "manager")
     await story.press()
