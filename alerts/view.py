@@ -34,7 +34,8 @@ class BadCursor(CarebedError):
 
 @dataclass(frozen=True, slots=True)
 class AlarmView:
-    """One alarm, ready to be sent. `called`: everybody with a response row, who may see it wherever they belong."""
+    """One alarm, ready to be sent. `called`: who has a response row and so may see it wherever he belongs; nobody once
+    that sight is over (`call_in_sight`, migration 0041)."""
 
     id: UUID
     version: int
@@ -89,7 +90,7 @@ _ALARM = f"""
         ) ORDER BY r.step, r.called_at, r.staff_id) AS list
         FROM answer r JOIN person ON person.id = r.staff_id GROUP BY r.alarm_id)
     SELECT a.id, a.version, a.area_code, a.drill, a.priority, due_at, a.closed_at,
-        coalesce(answers.staff, '{{}}') AS called,
+        CASE WHEN call_in_sight(a.closed_at) THEN coalesce(answers.staff, '{{}}') ELSE '{{}}' END AS called,
         json_build_object(
             'id', a.id, 'version', a.version, 'kind', a.kind, 'priority', {_PRIORITY}, 'state', a.state,
             'owner', json_build_object(

@@ -25,7 +25,8 @@ def event(kind: str, data: str, number: int | None = None) -> bytes:
 
 
 def may_see(principal: Principal, alarm: AlarmView) -> bool:
-    """Row-level security's rule for alarms, for fan-out: in one's areas, or one was called to it."""
+    """Row-level security's rule for alarms, for fan-out: in one's areas, or one was called to it, and that is still in
+    sight."""
     return f"/{alarm.area_code}".startswith(principal.scope) or principal.id in alarm.called
 
 

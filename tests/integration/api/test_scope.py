@@ -500,6 +500,49 @@ async def test_a_responder_sees_the_alarm_he_was_called_to_outside_his_areas(gro
     assert (await caregiver.get(f"/alarms/{other}")).status_code == 404
 
 
+async def test_a_day_after_its_end_what_one_was_called_to_is_out_of_sight(ground: Ground) -> None:
+    service = ground.service
+    caregiver, operator = await service.person("caregiver-other"), await service.person("operator")
+    called = "INSERT INTO response (alarm_id, staff_id, state, step, called_at) VALUES (%s, %s, 'called', 1, now())"
+    await service.write(called, ground.ours, await caregiver.me())
+    assert (await caregiver.move(ground.ours, "arrive")).status_code == 200
+    assert (await caregiver.move(ground.ours, "resolve", outcome="help_given")).status_code == 200
+    (home,) = [item["id"] for item in (await caregiver.get("/homes", limit=100)).json()["items"]
+               if item["area"].startswith("350102")]  # fmt: skip
+
+    async def sees(person: Person) -> list[int]:
+        asked = (f"/alarms/{ground.ours}", f"/alarms/{ground.ours}/events", f"/homes/{home}/readings")
+        span = {"from": "2026-11-22T00:00:00Z", "to": "2026-11-23T00:00:00Z"}
+        return [(await person.get(path, **(span if "readings" in path else {}))).status_code for path in asked]
+
+    async def closed_longer_ago(by: str) -> None:
+        ago = "UPDATE alarm SET closed_at = closed_at - CAST(%s AS interval) WHERE id = %s"
+        await service.write(ago, by, ground.ours)
+
+    await closed_longer_ago("23 hours 58 minutes")
+    assert (await caregiver.move(ground.ours, "comment", note="the key is back in its box")).status_code == 200
+    assert await sees(caregiver) == [200, 200, 200]
+    await closed_longer_ago("2 minutes")
+    assert await sees(caregiver) == [404, 404, 404]
+    assert (await caregiver.move(ground.ours, "comment", note="late")).status_code == 404
+    assert ground.ours not in {item["id"] for item in (await caregiver.get("/alarms", state="closed")).json()["items"]}
+    assert home not in {item["id"] for item in (await caregiver.get("/homes", limit=100)).json()["items"]}
+    # His own visit stays his, and whose branch it is keeps everything.
+    assert len((await caregiver.get("/visits", alarm=ground.ours)).json()["items"]) == 1
+    assert await sees(operator) == [200, 200, 200]
+    # What is said of it now goes to the branch's boards alone; opened again, it is his again.
+    async with caregiver.live() as his, operator.live() as desks:
+        await his.until("open")
+        await desks.until("open")
+        assert (await operator.move(ground.ours, "comment", note="looked at")).status_code == 200
+        assert (await desks.until("alarm")).data["id"] == ground.ours
+        await closed_longer_ago("-1 hour")
+        assert (await operator.move(ground.ours, "reopen")).status_code == 200
+        event = await his.until("alarm")
+        assert (event.data["id"], event.data["state"]) == (ground.ours, "raised")
+    assert await sees(caregiver) == [200, 200, 200]
+
+
 async def test_a_caregiver_reads_the_name_of_whoever_holds_the_alarm_above_him(ground: Ground) -> None:
     alarm = await ground.service.raised("gw-0003")
     await (await ground.service.person("operator2")).move(alarm, "acknowledge")
