@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
+from sqlalchemy import text
 from station_world import AREA, StationWorld
 
 from alerts.moves import Move
@@ -22,7 +23,10 @@ async def test_where_nobody_is_on_call_the_next_step_comes_at_once_and_the_log_s
 
 
 async def test_a_mistyped_time_zone_stops_no_call(world: StationWorld) -> None:
-    """Whoever needs local time, for a policy's hours or a relative's, does without rather than fail the alarm."""
+    """Whoever needs local time, for a policy's hours or a relative's, does without rather than fail the alarm. The
+    database refuses such a zone; one may have been there before it did, or be newer than our list of zones."""
+    async with world.owner.transaction() as conn:
+        await conn.execute(text("ALTER TABLE area DISABLE TRIGGER area_zone_is_known"))
     await world.do("UPDATE area SET time_zone = 'Asia/Shangai'")
     await world.do(
         """INSERT INTO policy (id, station_id, from_time, to_time, ladder)
