@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from carebed.errors import CarebedError
+from carebed.gateway_command import app as gateway_app
 from carebed.logs import configure_logs
 from carebed.probe_command import probe
 from carebed.quarantine_command import app as quarantine_app
@@ -27,6 +28,7 @@ sim_app = typer.Typer(invoke_without_command=True, help="Simulated homes, scenar
 app.add_typer(clock_app, name="clock")
 app.add_typer(sim_app, name="sim")
 app.add_typer(quarantine_app, name="quarantine")
+app.add_typer(gateway_app, name="gateway")
 app.command()(replay)
 app.command()(probe)
 

@@ -6,10 +6,14 @@ import hashlib
 from uuid import UUID
 
 import pytest
+from click.testing import Result
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typer.testing import CliRunner
 
+from carebed.cli import app
 from carebed.database import Database
+from carebed.embedded.postgres import DatabaseUrls
 from carebed.ids import new_id
 from registry.pairing import NewDevice, PairingError, pair_devices, pair_gateway, revoke_gateway
 
@@ -156,6 +160,31 @@ async def test_a_revoked_gateway_gets_no_devices_until_it_is_paired_again(
             await pair_devices(conn, "gw-1", [NewDevice("b", "button")])
         await pair_gateway(conn, "gw-1", home_id=home, station_id=station)
         assert await _rows(conn, "SELECT revoked_at FROM gateway") == [(None,)]
+
+
+async def test_somebody_at_the_keyboard_revokes_a_gateway_and_is_told_who_cannot_call_any_more(
+    database: Database, homes: tuple[UUID, UUID, UUID, UUID], urls: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station, home, _, _ = homes
+    async with database.transaction() as conn:
+        await pair_gateway(conn, "gw-1", home_id=home, station_id=station)
+        await pair_devices(conn, "gw-1", [NewDevice("b", "button"), NewDevice("d", "door")])
+    monkeypatch.setenv("CAREBED_DATABASE_URL", urls.engine)
+
+    async def carebed(*arguments: str) -> Result:
+        result: Result = await asyncio.to_thread(CliRunner().invoke, app, ["gateway", *arguments])
+        return result
+
+    done = await carebed("revoke", "gw-1")
+    assert done.exit_code == 0, done.output
+    assert "2 devices in 1 home behind it cannot call for help" in done.stdout
+    async with database.transaction() as conn:
+        ((revoked,),) = await _rows(conn, "SELECT revoked_at IS NOT NULL FROM gateway")
+    assert revoked
+    for gateway, why in (("gw-1", "taken away before"), ("gw-2", "is not paired")):
+        refused = await carebed("revoke", gateway)
+        assert isinstance(refused.exception, PairingError)
+        assert why in str(refused.exception)
 
 
 async def test_a_hosted_gateway_serves_many_homes(database: Database, homes: tuple[UUID, UUID, UUID, UUID]) -> None:
