@@ -6,7 +6,7 @@ import { Icon } from "../icons/Icon";
 import { useWords } from "../i18n/language";
 import { atDesk } from "../session/me";
 import { AlarmList } from "./AlarmList";
-import { isUnanswered, type Alarm } from "./alarm";
+import type { Alarm } from "./alarm";
 import type { Board } from "./board";
 import { alarmOf, selectedAlarm } from "./board-state";
 import { openAlarms } from "./book";
@@ -17,6 +17,7 @@ import { actionOf, type KeyAction } from "./keys";
 import { permittedMoves, type Move } from "./moves";
 import { RaiseDialog } from "./RaiseDialog";
 import { ResolveDialog } from "./ResolveDialog";
+import { tallyOf } from "./tally";
 import "./alarms.css";
 
 type Open = { kind: "resolve" | "comment"; alarm: Alarm } | { kind: "raise" } | { kind: "help" } | null;
@@ -94,21 +95,25 @@ export function AlarmBoard({ board, api, singleKeys }: { board: Board; api: Api;
 function Toolbar({ board, onRaise, onHelp }: { board: Board; onRaise: (() => void) | null; onHelp: () => void }) {
   const words = useWords();
   const { book, tab } = useStore(board);
-  const open = openAlarms(book);
-  const waiting = open.filter(isUnanswered).length;
+  const tally = tallyOf(openAlarms(book));
   return (
     <div className="toolbar">
       <div className="tabs">
         <button type="button" className="tab" aria-pressed={tab === "open"} onClick={() => board.show("open")}>
-          {words.board.open} <span className="count">{open.length}</span>
+          {words.board.open} <span className="count">{tally.open}</span>
         </button>
         <button type="button" className="tab" aria-pressed={tab === "closed"} onClick={() => board.show("closed")}>
           {words.board.closed}
         </button>
       </div>
-      {waiting > 0 && (
+      {tally.unanswered > 0 && (
         <button type="button" className="waiting" onClick={() => board.selectUnanswered()}>
-          {words.board.waiting(waiting)} <kbd>u</kbd>
+          {words.board.waiting(tally.unanswered)} <kbd>u</kbd>
+        </button>
+      )}
+      {tally.drills > 0 && (
+        <button type="button" className="drills" onClick={() => board.selectDrill()}>
+          {words.drill.open(tally.drills)}
         </button>
       )}
       <span className="header-gap" />

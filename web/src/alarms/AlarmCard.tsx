@@ -43,7 +43,7 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
       data-open={isOpen(alarm)}
       data-unanswered={isUnanswered(alarm)}
       data-selected={isSelected}
-      data-exhausted={alarm.exhausted && isOpen(alarm)}
+      data-exhausted={isExhausted(alarm)}
       data-drill={alarm.drill}
       onClick={() => board.select(alarm.id)}
     >
@@ -63,10 +63,12 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
               {kind}
             </button>
           </h3>
-          <span className="chip priority">
-            <Icon name={alarm.priority} />
-            {words.priorities[alarm.priority]}
-          </span>
+          {!alarm.drill && (
+            <span className="chip priority">
+              <Icon name={alarm.priority} />
+              {words.priorities[alarm.priority]}
+            </span>
+          )}
           <span className="chip state">
             {alarm.outcome ? words.outcomes[alarm.outcome] : words.states[alarm.state]}
           </span>
@@ -104,6 +106,11 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
   );
 });
 
+/** At the end of its ladder, and it matters: a drill that nobody answers is a result. */
+function isExhausted(alarm: Alarm): boolean {
+  return alarm.exhausted && isOpen(alarm) && !alarm.drill;
+}
+
 function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
   const { card, line, drill } = useWords();
   // Somebody holds it: the call of a while ago is answered, though not by this person.
@@ -128,7 +135,7 @@ function Marks({ board, alarm }: { board: Board; alarm: Alarm }) {
       {isMissed && <span className="chip strong">{line.missedNew}</span>}
       {hasMissed && <span className="chip strong">{line.missedChanged}</span>}
       {called && <span className="chip called">{card.calledYou}</span>}
-      {alarm.exhausted && isOpen(alarm) && (
+      {isExhausted(alarm) && (
         <span className="chip exhausted">{isUnanswered(alarm) ? card.exhausted : card.allCalled}</span>
       )}
     </>

@@ -125,6 +125,15 @@ export class Board extends Store<BoardState> {
     this.select(first.id);
   }
 
+  /** The first drill, of those that nobody has taken if there is one. */
+  selectDrill(): void {
+    const drills = openAlarms(this.get().book).filter((alarm) => alarm.drill);
+    const first = drills.find(isUnanswered) ?? drills[0];
+    if (!first) return;
+    this.#change({ tab: "open" });
+    this.select(first.id);
+  }
+
   chooseResponder(alarm: string, staff: string): void {
     this.#change({ responders: new Map(this.get().responders).set(alarm, staff) });
   }

@@ -14,9 +14,9 @@ describe("the document's title", () => {
     expect(titleFor([exampleAlarm({ kind: "new_kind" })], "live", en)).toBe("(1) new_kind · Home 1");
   });
 
-  it("says of a drill that it is one, and names a call in earnest before it", () => {
-    expect(titleFor([exampleAlarm({ drill: true })], "live", en)).toBe("(1) Drill: SOS · Home 1");
-    expect(titleFor([exampleAlarm(), exampleAlarm({ id: "b", drill: true })], "live", en)).toBe("(2) SOS · Home 1");
+  it("says of a drill that it is one, does not count it, and names a call in earnest before it", () => {
+    expect(titleFor([exampleAlarm({ drill: true })], "live", en)).toBe("Drill: SOS · Home 1");
+    expect(titleFor([exampleAlarm(), exampleAlarm({ id: "b", drill: true })], "live", en)).toBe("(1) SOS · Home 1");
   });
 
   it("is calm when all is taken, and says so when the line is lost", () => {

@@ -189,6 +189,7 @@ export const en = {
   drill: {
     named: (kind: string) => `Drill: ${kind}`,
     note: "This is a drill: answer as you would, and do not go.",
+    open: (n: number) => plural(n, "drill", "drills"),
   },
 
   priorities: { life_critical: "Life-critical", urgent: "Urgent", work_order: "Work order" },

@@ -183,6 +183,7 @@ export const zh: Dictionary = {
   drill: {
     named: (kind: string) => `演练：${kind}`,
     note: "这是演练：请照常响应，无需前往。",
+    open: (n) => `${n} 项演练`,
   },
 
   priorities: { life_critical: "危及生命", urgent: "紧急", work_order: "工单" },
