@@ -22,7 +22,8 @@ import msgspec
 from alerts.aliyun_reports import call_detail, sms_detail
 from alerts.channel import SEND_S, Handover, NotTaken, Outgoing, Undeliverable
 from alerts.provider import Asked, Report, reference
-from alerts.telling import NOT_CALLS
+from alerts.reply import KEYS
+from alerts.telling import UNANSWERABLE
 from carebed.settings_file import read_settings_file
 
 _ALGORITHM = "ACS3-HMAC-SHA256"
@@ -175,7 +176,7 @@ class AliyunSms:
     def _template(self, outgoing: Outgoing) -> tuple[str, dict[str, str]]:
         if outgoing.kind == "verify":
             return self._sms.code_template, {"code": outgoing.code or ""}
-        if outgoing.kind in NOT_CALLS:
+        if outgoing.kind in UNANSWERABLE:
             return self._sms.news_template, _said(outgoing)
         token = outgoing.link.rsplit("/", 1)[1] if outgoing.link else "-"
         return self._sms.call_template, _said(outgoing) | {"code": outgoing.code or "-", "token": token}
@@ -205,11 +206,11 @@ class AliyunVoice:
         if outgoing.kind == "verify":
             spelled = json.dumps({"code": ",".join(outgoing.code or "")})
             action, more = "SingleCallByTts", {"TtsCode": self._voice.code_template, "TtsParam": spelled}
-        elif outgoing.kind in NOT_CALLS:
+        elif outgoing.kind in UNANSWERABLE:
             action, more = "SingleCallByTts", {"TtsCode": self._voice.news_template, "TtsParam": said}
         else:
             action, more = "IvrCall", {"StartCode": self._voice.call_template, "StartTtsParams": said}
-            for position, key in enumerate(("1", "2"), 1):
+            for position, key in enumerate(KEYS, 1):
                 more |= {f"MenuKeyMap.{position}.Key": key, f"MenuKeyMap.{position}.Code": self._voice.key_template}
         answer = await self._client.call(action, parameters | more)
         return Handover(str(answer["CallId"]) if answer.get("CallId") else None)

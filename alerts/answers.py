@@ -1,16 +1,15 @@
 """Answers that come back by a signed link, an SMS reply or a key on the telephone.
 
 Each is bound to one message, and so to its alarm, its step and its person; having been called is the right to answer.
-They go through `alerts.moves.perform` like every move, so the log has them, with their channel, and an answer to a step
-already passed counts and is told so.
+Who goes says by the same way that he is on the way, there, or cannot after all (`alerts.reply`); what he gets back
+tells him how. They go through `alerts.moves.perform` like every move, so the log has them, with their channel, and an
+answer to a step already passed counts and is told so.
 """
 
 import base64
 import binascii
 import hashlib
 import hmac
-import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,10 +22,16 @@ from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
-from alerts.moves import Hooks, Move, MoveRequest, MoveResult, perform
+from alerts.case import Case
+from alerts.contact_method import ways_to
+from alerts.moves import AlarmUnknown, Hooks, Move, MoveRequest, MoveResult, perform
 from alerts.notification import wake_outbox
 from alerts.provider import REFERRED
-from alerts.telling import NOT_CALLS
+from alerts.reply import KEYS, Said, goes_on, read_reply
+from alerts.response import ResponseState
+from alerts.telling import ANSWERED_BY_CODE, UNANSWERABLE, codes_in_use, new_code
+from carebed.clock import now as clock_now
+from carebed.ids import new_id
 
 ANSWERS = Counter("carebed_answers", "Answers that came in", ["channel", "outcome"])
 
@@ -46,6 +51,8 @@ class Result(StrEnum):
     NOT_GOING = "not_going"
     TAKEN = "taken"
     """Recorded: the desk takes charge."""
+    ON_THE_WAY = "on_the_way"
+    THERE = "there"
     LATE = "late"
     """It is over, or the state allows it no more."""
     UNCLEAR = "unclear"
@@ -53,7 +60,8 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The message that is answered. `answerable`: not expired, a call, its person active, its method in use."""
+    """The message that is answered. `answerable`: not expired, asks for an answer, its person active, its method in
+    use."""
 
     notification_id: UUID
     alarm_id: UUID
@@ -63,15 +71,17 @@ class Call:
     language: str
     step: int
     answerable: bool
+    contact_method_id: UUID | None
+    drill: bool
 
 
 # The message, its alarm and its person.
 _MESSAGE = """
     SELECT message.id, message.alarm_id, alarm.area_code, message.staff_id, staff.role, staff.language, message.step,
         message.answer_code, message.contact_method_id, message.created_at, message.payload, alarm.closed_at,
-        response.state AS response,
+        alarm.drill, response.state AS response,
         staff.active AND message.created_at > carebed_now() - CAST(:answerable AS interval)
-            AND message.kind <> ALL (:not_calls)
+            AND (message.kind <> ALL (:not_calls) OR message.payload ->> 'result' = ANY (:go_on))
             AND NOT EXISTS (SELECT FROM contact_method
                             WHERE id = message.contact_method_id AND removed_at IS NOT NULL) AS answerable
     FROM notification message
@@ -88,12 +98,15 @@ _BY_PROVIDER = text(f"""{_MESSAGE}
     ORDER BY message.created_at LIMIT 1
 """)
 
-# What the person behind this address has been called to, newest first.
+# What the person behind this address has been called to, newest first. By his methods, in an array, so that these are
+# found first and their messages by an index: otherwise row-level security has the day's messages and every alarm read.
 _AT_ADDRESS = text(f"""{_MESSAGE}
-    WHERE message.created_at > carebed_now() - CAST(:answerable AS interval) AND message.kind <> ALL (:not_calls)
-        AND message.contact_method_id IS NOT NULL AND message.attempts > 0 AND message.staff_id IN (
-            SELECT staff_id FROM contact_method
-            WHERE channel = :channel AND address = :address AND verified_at IS NOT NULL AND removed_at IS NULL)
+    WHERE message.created_at > carebed_now() - CAST(:answerable AS interval)
+        AND (message.kind <> ALL (:not_calls) OR message.payload ->> 'result' = ANY (:go_on))
+        AND message.attempts > 0 AND message.contact_method_id = ANY (ARRAY(
+            SELECT his.id FROM contact_method AS his JOIN contact_method AS this USING (staff_id)
+            WHERE this.channel = :channel AND this.address = :address AND this.verified_at IS NOT NULL
+                AND this.removed_at IS NULL))
     ORDER BY message.created_at DESC, message.id
 """)
 
@@ -113,16 +126,26 @@ _KEEP_REPLY = text("""
     ON CONFLICT (id) DO NOTHING RETURNING id
 """)
 _TELL_RESULT = text("""
-    UPDATE notification SET payload = jsonb_build_object('result', CAST(:result AS text)),
+    UPDATE notification SET payload = jsonb_build_object('result', CAST(:result AS text)), answer_code = :code,
         next_attempt_at = clock_timestamp()
     WHERE id = :id
+""")
+# Tells who has answered by a key or a button how to go on, by a way on which he can.
+_TELL_HOW = text("""
+    INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, payload,
+        state, created_at, next_attempt_at, answer_code)
+    VALUES (:id, :alarm, :channel, :staff, :method, 'answer', :step, false,
+        jsonb_build_object('result', CAST(:result AS text)), 'pending', carebed_now(), clock_timestamp(), :code)
 """)
 
 # From here on the transaction may see this alarm's community, and is this person's.
 _ENTER = text("SELECT set_config('carebed.scope', :scope, true), set_config('carebed.staff', :staff, true)")
 _ENTER_OURS = text("SELECT set_config('carebed.scope', '/', true), set_config('carebed.staff', '', true)")
 
-_ASKED = {"answerable": ANSWERABLE, "not_calls": sorted(NOT_CALLS)}
+_ASKED = {
+    "answerable": ANSWERABLE, "not_calls": sorted(UNANSWERABLE),
+    "go_on": [str(one) for one in Result if goes_on("answer", str(one))],
+}  # fmt: skip
 
 
 async def enter_ours(conn: AsyncConnection) -> None:
@@ -176,7 +199,8 @@ async def call_of(conn: AsyncConnection, notification_id: UUID) -> Call | None:
 async def _enter(conn: AsyncConnection, row: Row[Any]) -> Call:
     await conn.execute(_ENTER, {"scope": "/" + row.area_code, "staff": str(row.staff_id)})
     return Call(
-        row.id, row.alarm_id, row.area_code, row.staff_id, row.role, row.language, row.step, row.answerable
+        row.id, row.alarm_id, row.area_code, row.staff_id, row.role, row.language, row.step, row.answerable,
+        row.contact_method_id, row.drill,
     )  # fmt: skip
 
 
@@ -210,39 +234,57 @@ async def answer(
     return result
 
 
+def move_for(said: Said, role: str, case: Case, staff_id: UUID) -> Move:
+    """The move that somebody means by what he says, as things stand with him: repeating oneself changes nothing. ("I
+    cannot" gives back what he has taken: `answer`.)"""
+    mine = case.answers.get(staff_id)
+    state = None if mine is None else mine.state
+    if said is Said.STAYS:
+        return Move.DECLINE
+    if said is Said.THERE or (said is Said.ON_THE_WAY and state is ResponseState.ARRIVED):
+        return Move.ARRIVE
+    return Move.EN_ROUTE if said is Said.ON_THE_WAY else going(role)
+
+
+_RESULTS = {
+    Move.ACCEPT: Result.GOING, Move.ACKNOWLEDGE: Result.TAKEN, Move.DECLINE: Result.NOT_GOING,
+    Move.EN_ROUTE: Result.ON_THE_WAY, Move.ARRIVE: Result.THERE,
+}  # fmt: skip
+
+
+async def say(conn: AsyncConnection, call: Call, said: Said, channel: str, hooks: Hooks) -> Result:
+    """Make the move that is meant, judged with the alarm in hand. Raises `AlarmUnknown`."""
+    # Alarm before message, wherever both are changed: another answer holds the one and withdraws the other.
+    case = (await book.load(conn, [call.alarm_id])).get(call.alarm_id)
+    if case is None:
+        raise AlarmUnknown("There is no such alarm.")
+    move = move_for(said, call.role, case, call.staff_id)
+    made = await answer(conn, call, move, channel, hooks)
+    return Result.LATE if made.refused is not None else _RESULTS[move]
+
+
+async def tell_how_to_go_on(conn: AsyncConnection, call: Call, result: Result, channel: str) -> None:
+    """Write to somebody how he says what comes next: through the method that he was called by, if it is of this
+    channel, else his first one. Nothing where nothing comes next, or where he has no such method."""
+    if call.drill or not goes_on("answer", str(result)):
+        return
+    now = await clock_now(conn)
+    ways = (await ways_to(conn, [call.staff_id], [channel], now)).get(call.staff_id, [])
+    if not ways:
+        return
+    way = next((one for one in ways if one.id == call.contact_method_id), ways[0])
+    code = None
+    if channel in ANSWERED_BY_CODE:
+        code = new_code((await codes_in_use(conn, now, {call.staff_id: ways}))[call.staff_id])
+    row = {
+        "id": new_id(), "alarm": call.alarm_id, "channel": channel, "staff": call.staff_id, "method": way.id,
+        "step": call.step, "result": str(result), "code": code,
+    }  # fmt: skip
+    await conn.execute(_TELL_HOW, row)
+    await wake_outbox(conn)
+
+
 # ---- SMS replies and keys -------------------------------------------------------------------------------------------
-
-_DIGITS = re.compile(r"([12])?(\d{3,6})?")
-
-# The whole of what was written must say it. One word out of a sentence says nothing: telephones answer by themselves
-# ("您好 正在开会"), and "没空去" or "1号楼在哪里" sends nobody to a door. Who is not understood is asked for the code.
-_GOES = re.compile(
-    r"(?:好的?|是的?|行|可以|yes|y|ok|okay)*"
-    r"(?:i?go|(?:im)?going|(?:im)?coming"
-    r"|我?(?:可以|能)?(?:马上|现在|立刻|立即|这就|就)*(?:过|前)?[去来往](?:响应|处理)?[了啦的吧]?)?"
-)
-_STAYS = re.compile(
-    r"(?:抱歉|对不起|不好意思|我|现在|今天)*(?:不|不能|不行|不在|不方便|没空|没时间|没法|没办法|无法|否|no|n|i?cant|i?cannot"
-    r"|[去来]不了|过不[去来])(?:过|前)?[去来往]?[了啊的]?"
-)
-_NOTHING_SAID = ("", "回复", "reply")
-
-
-def read_reply(words: str) -> tuple[bool, str | None] | None:
-    """(goes, code or None) of what somebody has sent; None where it says neither. 1 goes, 2 does not, or a word for it;
-    the message's code may follow."""
-    plain = unicodedata.normalize("NFKC", words).casefold()[:200]
-    digits = _DIGITS.fullmatch("".join(re.findall(r"\d", plain)))
-    said = re.sub(r"[\W\d_]", "", plain)
-    if digits is None:
-        return None
-    meant = {digits[1] == "1"} if digits[1] else set()
-    if said not in _NOTHING_SAID:
-        goes, stays = _GOES.fullmatch(said) is not None, _STAYS.fullmatch(said) is not None
-        if goes == stays:
-            return None
-        meant.add(goes)
-    return (meant.pop(), digits[2]) if len(meant) == 1 else None
 
 
 async def sms_reply(
@@ -250,14 +292,14 @@ async def sms_reply(
 ) -> Result | None:
     """Take a reply to the messages at this address; None when it came before, or from nobody we know.
 
-    Without a code it stands for the one call that this person has not answered; with several it is unclear, and he is
-    told to send the code. `reply_id`: the provider's, or anything that is the same when it comes twice.
+    Without a code it stands for the one alarm that it can be about (`_meant_call`); with several it is unclear, and he
+    is told to send the code. `reply_id`: the provider's, or anything that is the same when it comes twice.
     """
     await enter_ours(conn)
     rows = await conn.execute(_AT_ADDRESS, _ASKED | {"channel": channel, "address": address})
     calls = [row for row in rows if row.answerable]
     meant = read_reply(words)
-    row = None if meant is None else _meant_call(calls, meant[1])
+    row = None if meant is None else _meant_call(calls, *meant)
     reply = uuid5(_REPLIES, f"{channel}\0{address}\0{reply_id}")
     kept = {
         "id": reply, "channel": channel, "address": address,
@@ -270,37 +312,37 @@ async def sms_reply(
         ANSWERS.labels(channel, "unclear").inc()
         await _tell_result(conn, reply, Result.UNCLEAR)
         return Result.UNCLEAR
-    goes = meant[0]
     call = await _enter(conn, row)
-    made = await answer(conn, call, going(call.role) if goes else Move.DECLINE, channel, hooks)
-    result = _result(row.role, goes=goes, late=made.refused is not None)
-    await _tell_result(conn, reply, result)
+    result = await say(conn, call, meant[0], channel, hooks)
+    await _tell_result(conn, reply, result, row.answer_code)
     return result
 
 
-def _meant_call(calls: Sequence[Row[Any]], code: str | None) -> Row[Any] | None:
-    """By its code, which people who share a telephone may have twice; else the newest of the one open alarm that the
-    person has not answered."""
+#: What is said is about an alarm with which one stands like this, the likeliest first: a call that waits, what one has
+#: taken. None: the desk, which has no response rows.
+_ABOUT: dict[Said, tuple[frozenset[str | None], ...]] = {
+    Said.GOES: (frozenset({None, "called"}),),
+    Said.STAYS: (frozenset({None, "called"}), frozenset({"accepted", "en_route", "arrived"})),
+    Said.ON_THE_WAY: (frozenset({"accepted"}), frozenset({None, "called"})),
+    Said.THERE: (frozenset({"en_route"}), frozenset({"accepted"}), frozenset({None, "called"})),
+}
+
+
+def _meant_call(calls: Sequence[Row[Any]], said: Said, code: str | None) -> Row[Any] | None:
+    """By its code, which people who share a telephone may have twice; else the newest message of the one open alarm
+    that it can be about. Who answers what is over, or says again what he has said, is told so, if it can be but one."""
     if code is not None:
         calls = [row for row in calls if row.answer_code == code]
-        waiting = [row for row in calls if row.closed_at is None]
-    else:
-        waiting = [row for row in calls if row.closed_at is None and row.response in (None, "called")]
-    if not waiting:  # he answers what is over, or what he has answered: told so, if it can be but one
-        waiting = list(calls)
-    return waiting[0] if len({row.alarm_id for row in waiting}) == 1 else None
+    still = [row for row in calls if row.closed_at is None]
+    likely = [[row for row in still if row.response in states] for states in _ABOUT[said]] if code is None else []
+    found = next((some for some in (*likely, still, calls) if some), [])
+    return found[0] if len({row.alarm_id for row in found}) == 1 else None
 
 
-def _result(role: str, *, goes: bool, late: bool) -> Result:
-    if late:
-        return Result.LATE
-    if not goes:
-        return Result.NOT_GOING
-    return Result.TAKEN if going(role) is Move.ACKNOWLEDGE else Result.GOING
-
-
-async def _tell_result(conn: AsyncConnection, reply: UUID, result: Result) -> None:
-    await conn.execute(_TELL_RESULT, {"id": reply, "result": str(result)})
+async def _tell_result(conn: AsyncConnection, reply: UUID, result: Result, code: str | None = None) -> None:
+    """`code`: by which he goes on, where there is more to say."""
+    kept = code if goes_on("answer", str(result)) else None
+    await conn.execute(_TELL_RESULT, {"id": reply, "result": str(result), "code": kept})
     await wake_outbox(conn)
 
 
@@ -308,10 +350,10 @@ async def voice_key(
     conn: AsyncConnection, provider_id: str | None, ref: str | None, key: str, hooks: Hooks, *,
     channel: str = "voice",
 ) -> Result | None:  # fmt: skip
-    """Take a key that was pressed in a call: 1 goes, 2 does not. None for another key, a call we do not know, and what
-    was reported before."""
+    """Take a key that was pressed in a call (`alerts.reply.KEYS`). None for another key, a call we do not know, and
+    what was reported before. A call is over soon: who goes is written to how he goes on."""
     digit = key.strip()[:1]
-    if digit not in ("1", "2"):
+    if digit not in KEYS:
         return None
     await enter_ours(conn)
     asked = _ASKED | {"channel": channel, "provider_id": provider_id, "ref": ref}
@@ -322,6 +364,7 @@ async def voice_key(
     if (await conn.execute(_KEEP_KEY, {"id": row.id, "key": digit})).one_or_none() is None:
         return None
     call = await _enter(conn, row)
-    goes = digit == "1"
-    made = await answer(conn, call, going(call.role) if goes else Move.DECLINE, channel, hooks)
-    return _result(row.role, goes=goes, late=made.refused is not None)
+    result = await say(conn, call, KEYS[digit], channel, hooks)
+    if "sms" in hooks.channels:
+        await tell_how_to_go_on(conn, call, result, "sms")
+    return result

@@ -15,7 +15,7 @@ from sqlalchemy import Row, text
 from alerts.channel import SEND_S, NotTaken, Undeliverable
 from alerts.delivery import report
 from alerts.provider import Asked, Asker, reference
-from alerts.telling import NOT_CALLS
+from alerts.telling import UNANSWERABLE
 from carebed.database import OUTAGE, Database
 from carebed.logs import get_logger
 
@@ -88,7 +88,7 @@ class Asking:
         return len(rows)
 
     async def _ask(self, row: Row[Any]) -> None:
-        call = row.alarm_id is not None and row.kind not in NOT_CALLS
+        call = row.alarm_id is not None and row.kind not in UNANSWERABLE
         asked = Asked(row.provider_id, reference(row.id), row.address, call, row.handed_over_at, row.now)
         try:
             async with asyncio.timeout(SEND_S):

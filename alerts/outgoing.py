@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from alerts.channel import Outgoing
-from alerts.telling import NOT_CALLS
+from alerts.reply import goes_on
+from alerts.telling import UNANSWERABLE
 from alerts.words import words
 
 
@@ -20,14 +21,17 @@ class Composer:
     def compose(self, row: Row[Any], alarm: dict[str, Any] | None, *, more: int = 0) -> Outgoing:
         """The message of a leased row (`alerts.outbox`). `more`: how many others go with it."""
         language = row.language or "zh"
-        call = row.alarm_id is not None and row.kind not in NOT_CALLS
+        call = row.alarm_id is not None and row.kind not in UNANSWERABLE
+        result = row.payload.get("result")
+        drill = bool(alarm and alarm.get("drill"))
+        answers = goes_on(row.kind, result) if call or (row.kind == "answer" and row.alarm_id and not drill) else ()
         code = row.answer_code or row.payload.get("code")
         said = words(row.kind, alarm, language, code=code, more=more, by_code=call,
-                     result=row.payload.get("result"), figures=row.payload.get("figures"))  # fmt: skip
+                     result=result, figures=row.payload.get("figures"))  # fmt: skip
         return Outgoing(
             id=row.id, kind=row.kind, step=row.step, attempt=row.attempts, created_at=row.created_at,
             alarm_id=row.alarm_id, alarm=alarm, staff_id=row.staff_id, address=row.address or "", language=language,
             title=said.title, body=said.body, parts=said.parts, code=code, more=more,
-            link=self._link(row.id) if self._link and row.contact_method_id and call else None,
-            life_critical=row.life_critical,
+            link=self._link(row.id) if self._link and row.contact_method_id and answers else None,
+            life_critical=row.life_critical, answers=tuple(map(str, answers)),
         )  # fmt: skip

@@ -32,6 +32,8 @@ OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""
 NOT_CALLS = NEWS | OVER | {"answer", "verify", "test", "readiness", "drill_over"}
 """Any other kind wants somebody to move: a call too many is better than one too few."""
+UNANSWERABLE = NOT_CALLS - {"expired"}
+"""Nothing is to be said to these. Who has let his answer run out is told once, and may say what has become of him."""
 
 #: The same news of one alarm (somebody presses again and again) goes to a person's telephone once in so long. The live
 #: stream has every one of them.
@@ -120,7 +122,7 @@ async def write(conn: AsyncConnection, now: datetime, changed: Iterable[Case], c
     besides = {case.id: await _withdraw_answered(conn, case) for case in telling} if through else {}
     people = {message.staff_id for case in telling for message in (*case.messages, *besides.get(case.id, ()))}
     ways = await ways_to(conn, people, through, now) if through and people else {}
-    codes = await _codes_in_use(conn, now, ways) if ways else {}
+    codes = await codes_in_use(conn, now, ways) if ways else {}
     rows: list[dict[str, Any]] = []
     for case in telling:
         for message in case.messages:
@@ -187,7 +189,8 @@ async def _untold(conn: AsyncConnection, case: Case, actors: set[str | None]) ->
     return [Message(kind, one, case.step) for one in untold if one not in told and str(one) not in actors]
 
 
-async def _codes_in_use(conn: AsyncConnection, now: datetime, ways: dict[UUID, list[Way]]) -> dict[UUID, set[str]]:
+async def codes_in_use(conn: AsyncConnection, now: datetime, ways: dict[UUID, list[Way]]) -> dict[UUID, set[str]]:
+    """Of those who have a method that is answered by codes: what they were given within a day."""
     by_code = [one for one, some in ways.items() if any(way.channel in ANSWERED_BY_CODE for way in some)]
     found: dict[UUID, set[str]] = {one: set() for one in by_code}
     if by_code:
@@ -197,7 +200,7 @@ async def _codes_in_use(conn: AsyncConnection, now: datetime, ways: dict[UUID, l
     return found
 
 
-def _new_code(in_use: set[str]) -> str:
+def new_code(in_use: set[str]) -> str:
     """Three digits that this person has not been given within a day; four where he was called that often."""
     for digits in (3, 3, 3, 3, 4, 4, 5):
         first = 10 ** (digits - 1)
@@ -278,8 +281,8 @@ class _OfCase:
         return rows
 
     def _row(self, message: Message, way: Way, due_at: datetime) -> dict[str, Any]:
-        by_code = way.channel in ANSWERED_BY_CODE and message.kind not in NOT_CALLS
-        code = _new_code(self.codes.setdefault(way.staff_id, set())) if by_code else None
+        by_code = way.channel in ANSWERED_BY_CODE and message.kind not in UNANSWERABLE
+        code = new_code(self.codes.setdefault(way.staff_id, set())) if by_code else None
         return _row(self.case, message, self.now, way.channel, way=way.id, due_at=due_at, code=code)
 
 

@@ -19,12 +19,13 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts import book
-from alerts.answers import Result, answer, call_of, enter_ours, going
-from alerts.channel.wecom import GO, NOT_GO
+from alerts.answers import Result, call_of, enter_ours, say, tell_how_to_go_on
+from alerts.channel.wecom import BUTTONS
 from alerts.channel.wecom_settings import WecomSettings
 from alerts.delivery import report
-from alerts.moves import AlarmUnknown, Hooks, Move
+from alerts.moves import AlarmUnknown, Hooks
 from alerts.notification import Delivery
+from alerts.reply import Said
 from alerts.words import words
 from carebed.errors import SettingsError
 
@@ -108,23 +109,25 @@ class Pressed:
 
     notification_id: UUID
     user: str
-    goes: bool
+    said: Said
 
 
 def read_event(said: str) -> Pressed | None:
     """None for any other event."""
     fields = dict(_FIELD.findall(said))
     key = fields.get("EventKey")
-    if fields.get("Event") != "template_card_event" or key not in (GO, NOT_GO):
+    if fields.get("Event") != "template_card_event" or key not in BUTTONS:
         return None
     try:
-        return Pressed(UUID(fields["TaskId"].partition("-")[0]), fields["FromUserName"], key == GO)
+        return Pressed(UUID(fields["TaskId"].partition("-")[0]), fields["FromUserName"], BUTTONS[key])
     except (KeyError, ValueError):
         return None
 
 
 async def press(conn: AsyncConnection, pressed: Pressed, hooks: Hooks) -> str | None:
-    """Make the move that this button stands for; what the button says from now on. None: nothing of ours."""
+    """Make the move that this button stands for; what the button says from now on. None: nothing of ours.
+
+    A card whose button was pressed can be pressed no more: who goes gets another one for what comes next."""
     await enter_ours(conn)
     asked = {"id": pressed.notification_id, "user": pressed.user}
     if not (await conn.execute(_HIS, asked)).scalar_one():
@@ -137,18 +140,11 @@ async def press(conn: AsyncConnection, pressed: Pressed, hooks: Hooks) -> str | 
     result = Result.LATE
     if call.answerable:
         try:
-            made = await answer(conn, call, going(call.role) if pressed.goes else Move.DECLINE, "wecom", hooks)
+            result = await say(conn, call, pressed.said, "wecom", hooks)
         except AlarmUnknown:
             return None
-        if made.refused is None:
-            result = _result(call.role, goes=pressed.goes)
+        await tell_how_to_go_on(conn, call, result, "wecom")
     return words("answer", None, call.language, result=str(result)).body
-
-
-def _result(role: str, *, goes: bool) -> Result:
-    if not goes:
-        return Result.NOT_GOING
-    return Result.TAKEN if going(role) is Move.ACKNOWLEDGE else Result.GOING
 
 
 def button_says(said: str) -> str:

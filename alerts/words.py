@@ -147,15 +147,30 @@ _RESULTS: dict[str, tuple[str, str]] = {
     "going": ("已记录：您将前往。谢谢。", "Noted: you are going. Thank you."),
     "not_going": ("已记录：您不能前往。", "Noted: you cannot go."),
     "taken": ("已记录：由您负责处理。", "Noted: you are in charge."),
+    "on_the_way": ("已记录：您已出发。谢谢。", "Noted: you are on the way. Thank you."),
+    "there": ("已记录：您已到达。谢谢。", "Noted: you are there. Thank you."),
     "late": ("该报警已结束，您无需行动。", "This alarm is over; you need not do anything."),
     "unclear": (
-        "未能识别您的回复。请回复 1 加三位编码表示前往，2 加编码表示不能去。",
-        "We could not read that. Send 1 and the code to go, 2 and the code if you cannot.",
+        "未能识别。请回复数字加编码：1前往，2不能去，3已出发，4已到达。",
+        "We could not read that. Send a digit and the code: 1 I go, 2 I cannot, 3 on the way, 4 there.",
+    ),
+}
+#: Instead, where he can go on by a code. Short: a variable of a provider's template takes little.
+_RESULTS_BY_CODE: dict[str, tuple[str, str]] = {
+    "going": (
+        "已记录您将前往。出发回3{code}，到达回4{code}，不能去回2{code}",
+        "Noted: you are going. Send 3{code} when you set out, 4{code} when there, 2{code} if you cannot after all.",
+    ),
+    "on_the_way": (
+        "已记录您已出发。到达回4{code}，不能去回2{code}",
+        "Noted: you are on the way. Send 4{code} when you are there, 2{code} if you cannot after all.",
     ),
 }
 
 _RESULTS_OF_DRILL: dict[str, tuple[str, str]] = {
     "going": ("已记录您的响应。这是演练，请勿前往。谢谢。", "Noted. This was a drill: do not go. Thank you."),
+    "on_the_way": ("已记录您的响应。这是演练，请勿前往。谢谢。", "Noted. This was a drill: do not go. Thank you."),
+    "there": ("已记录您的响应。这是演练，无需前往。谢谢。", "Noted. This was a drill: nobody had to go. Thank you."),
     "taken": ("已记录：由您负责处理（演练）。", "Noted: you are in charge of the drill."),
     "late": ("该演练已结束，您无需行动。", "This drill is over; you need not do anything."),
 }
@@ -163,6 +178,10 @@ _RESULTS_OF_DRILL: dict[str, tuple[str, str]] = {
 _MORE = ("另有 {more} 条。", " {more} more.")
 _ANSWER_AT = ("请在此响应：", "Please answer here:")
 _ANSWER_BY_CODE = ("回复 1{code} 前往，2{code} 不能去。", " Reply 1{code}: I go. 2{code}: I cannot.")
+_GO_ON_BY_CODE = (
+    "回复 1{code} 前往，3{code} 已出发，4{code} 已到达，2{code} 不能去。",
+    " Reply 1{code}: I go. 3{code}: on the way. 4{code}: I am there. 2{code}: I cannot.",
+)
 
 #: The longest part of a place that a message shows.
 _PLACE_CHARACTERS = 20
@@ -223,13 +242,13 @@ def words(
         "who": _who(alarm, at) if alarm else "",
     }
     told = {**parts, **(figures or {"homes": 0, "answered": 0})}
-    results = _RESULTS | _RESULTS_OF_DRILL if drill else _RESULTS
-    text = body.format(**told) if result is None else results[result][at]
+    results = _RESULTS | (_RESULTS_OF_DRILL if drill else _RESULTS_BY_CODE if code else {})
+    text = body.format(**told) if result is None else results[result][at].format(code=code)
     parts["news"] = text if result is not None else title.rpartition("：" if at == 0 else ": ")[2]
     if more:
         text += _MORE[at].format(more=more)
     if by_code and code:
-        text += _ANSWER_BY_CODE[at].format(code=code)
+        text += (_GO_ON_BY_CODE if kind == "expired" else _ANSWER_BY_CODE)[at].format(code=code)
     return Words(title.format(**parts), text, parts)
 
 

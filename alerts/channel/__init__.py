@@ -42,6 +42,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     with contact methods; personal data, never logged. `title`, `body`: plain text in the person's language. `link`:
     where he can answer. `code`: what he sends to answer, or the code of a verification. `parts`: the words of title and
     body by name, for providers whose messages are templates. `more`: how many further messages go with this one.
+    `answers`: what can be said to it (`alerts.reply.Said`); nothing where no answer is asked for.
     """
 
     id: UUID
@@ -61,6 +62,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     life_critical: bool = False
     parts: dict[str, str] = {}
     more: int = 0
+    answers: tuple[str, ...] = ()
 
 
 class Handover(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ import httpx
 
 from alerts.channel import SEND_S, Handover, NotTaken, Outgoing, Undeliverable
 from alerts.channel.wecom_settings import WecomSettings
-from alerts.telling import NOT_CALLS
+from alerts.reply import Said
 
 _CONNECT_S = 3.0
 #: A token holds for two hours; this long before its end another one is fetched.
@@ -22,8 +22,13 @@ _TOKEN_ENDED = frozenset({40014, 42001})
 #: Unknown or wrong user id, or nobody of those who were named may see the application.
 _WRONG_USER = frozenset({40003, 60111, 81013})
 
-GO, NOT_GO = "go", "not_go"
-_BUTTONS = {"zh": ("我来响应", "不能去"), "en": ("I answer", "I cannot")}
+#: Key of a button -> what it says; words in Chinese and English; its look.
+BUTTONS = {"go": Said.GOES, "not_go": Said.STAYS, "on_the_way": Said.ON_THE_WAY, "there": Said.THERE}
+_WORDS = {
+    Said.GOES: ("我来响应", "I answer"), Said.STAYS: ("不能去", "I cannot"), Said.ON_THE_WAY: ("已出发", "On the way"),
+    Said.THERE: ("已到达", "I am there"),
+}  # fmt: skip
+_FIRST, _OTHERS, _NOT = 1, 3, 2
 
 
 class Wecom:
@@ -57,16 +62,18 @@ class Wecom:
 
     def _message(self, outgoing: Outgoing) -> dict[str, Any]:
         head = {"touser": outgoing.address, "agentid": self._settings.agent_id}
-        if outgoing.kind in NOT_CALLS or outgoing.alarm_id is None:
+        if not outgoing.answers:
             return head | {"msgtype": "text", "text": {"content": f"{outgoing.title}\n{outgoing.body}"}}
-        go, not_go = _BUTTONS["en" if outgoing.language == "en" else "zh"]
+        # What somebody has answered is about the alarm, which its card must name again.
+        parts = (outgoing.parts.get(name) for name in ("kind", "place", "number"))
+        title = " ".join(part for part in parts if part) if outgoing.kind == "answer" else outgoing.title
         card: dict[str, Any] = {
             "card_type": "button_interaction",
-            "main_title": {"title": outgoing.title},
+            "main_title": {"title": title},
             "sub_title_text": outgoing.body,
             # WeCom takes a task once only, so each attempt is one.
             "task_id": f"{outgoing.id.hex}-{outgoing.attempt}",
-            "button_list": [{"text": go, "style": 1, "key": GO}, {"text": not_go, "style": 2, "key": NOT_GO}],
+            "button_list": [_button(Said(one), outgoing.language, at) for at, one in enumerate(outgoing.answers)],
         }
         if outgoing.link:
             card["card_action"] = {"type": 1, "url": outgoing.link}
@@ -100,3 +107,9 @@ class Wecom:
     async def close(self) -> None:
         """Close its connections."""
         await self._http.aclose()
+
+
+def _button(said: Said, language: str, position: int) -> dict[str, Any]:
+    style = _NOT if said is Said.STAYS else _OTHERS if position else _FIRST
+    key = next(key for key, means in BUTTONS.items() if means is said)
+    return {"text": _WORDS[said][language == "en"], "style": style, "key": key}

@@ -172,7 +172,8 @@ class Acts:
         sent = self._sent(act, lambda one: one.channel == "sms")
         if sent is None:
             return None
-        words = act.pick(1, ("1", "2", f"1 {sent.outgoing.code}", f"2 {sent.outgoing.code}", "what?"))
+        digits = ("1", "2", "3", "4")
+        words = act.pick(1, (*digits, *(f"{one} {sent.outgoing.code}" for one in digits), "what?"))
         reply = f"{act.picks[2]}"
 
         async def work() -> None:
@@ -185,7 +186,7 @@ class Acts:
         sent = self._sent(act, lambda one: one.channel == "voice")
         if sent is None:
             return None
-        key, ref = act.pick(1, "1123"), reference(sent.outgoing.id)
+        key, ref = act.pick(1, "112345"), reference(sent.outgoing.id)
 
         async def work() -> None:
             async with self._stage.mortal.transaction() as conn:

@@ -80,6 +80,46 @@ async def test_a_key_is_an_answer_and_the_desks_key_takes_charge(story: Story) -
     await story.expect(state="acknowledged", owner="desk", due_in=180)
 
 
+async def test_from_a_stairwell_he_says_that_he_is_on_the_way_and_there(story: Story) -> None:
+    await story.telephones("sms", of=["lin", "wu"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    assert await replies(story, "lin", "1") is Result.GOING
+    (how,) = await story.expect_told("answer", "lin", by="sms")
+    await story.fast_forward(120)
+    assert await replies(story, "lin", "在楼里了吗") is Result.UNCLEAR
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect(state="acknowledged", owner="lin")
+    assert await replies(story, "lin", f"3{how.code}") is Result.ON_THE_WAY
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect(state="en_route", owner="lin")
+    await story.expect_silence(1_700)  # nobody else is called while he walks
+    assert await replies(story, "lin", "到了") is Result.THERE
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect(state="on_scene", owner="lin")
+    assert await replies(story, "lin", "4") is Result.THERE
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect_log("raised", "paged", "accepted", "en_route", "arrived")
+    assert len(story.visits) == 1
+
+
+async def test_who_went_by_a_key_is_written_to_how_he_goes_on_and_asked_when_he_says_nothing(story: Story) -> None:
+    await story.telephones("voice", "sms", of=["lin", "wu"])
+    await story.press()
+    (call,) = await story.expect_call("lin", by="voice")
+    assert await presses_key(story, call, "1") is Result.GOING
+    (how,) = await story.expect_told("answer", "lin", by="sms")
+    assert how.code
+    (asked,) = await story.expect_told("expired", "lin", within=181, by="voice")
+    await story.expect_call("wu", by="voice")
+    assert await presses_key(story, asked, "3") is Result.ON_THE_WAY
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect_told("handled", "wu", by="voice")
+    assert await replies(story, "lin", f"4{how.code}") is Result.THERE
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect(state="on_scene", owner="lin")
+
+
 async def test_a_link_of_a_step_that_has_passed_counts_and_is_told_so(story: Story) -> None:
     await story.telephones("sms", of=["lin", "wu"])
     await story.press()

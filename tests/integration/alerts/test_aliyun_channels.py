@@ -88,8 +88,8 @@ async def test_a_telephone_call_asks_for_a_key_and_news_do_not(server: AliyunSer
     await channel.close()
     call, news, code = server.requests
     assert (call["Action"], call["CalledNumber"], call["StartCode"]) == ("IvrCall", "059187654321", "TTS_call")
-    assert [call[f"MenuKeyMap.{at}.{what}"] for at in (1, 2) for what in ("Key", "Code")] == [
-        "1", "TTS_key", "2", "TTS_key",
+    assert [call[f"MenuKeyMap.{at}.{what}"] for at in (1, 2, 3, 4) for what in ("Key", "Code")] == [
+        "1", "TTS_key", "2", "TTS_key", "3", "TTS_key", "4", "TTS_key",
     ]  # fmt: skip
     assert len(call["OutId"]) == 15
     assert (news["Action"], news["TtsCode"]) == ("SingleCallByTts", "TTS_news")

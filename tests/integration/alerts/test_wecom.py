@@ -79,6 +79,7 @@ def message(kind: str = "called", **more: Any) -> Outgoing:
         "id": new_id(), "kind": kind, "step": 1, "attempt": 1, "created_at": datetime.now(UTC), "alarm_id": new_id(),
         "address": "LinHua", "language": "en", "title": "Fall: please go", "body": "No. 7A11.",
         "link": "https://care.example/a/TOKEN", "life_critical": True,
+        "answers": ("goes", "stays") if kind == "called" else (),
     }  # fmt: skip
     return Outgoing(**values | more)
 
@@ -94,6 +95,16 @@ async def test_a_call_is_a_card_with_two_buttons_and_news_are_text(server: Wecom
     assert [button["key"] for button in card["button_list"]] == ["go", "not_go"]
     assert card["task_id"] == f"{outgoing.id.hex}-1"
     assert (news["msgtype"], news["text"]["content"]) == ("text", "Fall: please go\nNo. 7A11.")
+
+
+async def test_who_has_answered_gets_a_card_with_what_comes_next(server: WecomServer, channel: Wecom) -> None:
+    parts = {"kind": "Fall", "place": "Yanshi Road 12", "number": "7A11"}
+    await channel.send(message("answer", answers=("on_the_way", "there", "stays"), parts=parts))
+    card = server.taken[0]["template_card"]
+    assert card["main_title"]["title"] == "Fall Yanshi Road 12 7A11"
+    assert [(button["text"], button["key"]) for button in card["button_list"]] == [
+        ("On the way", "on_the_way"), ("I am there", "there"), ("I cannot", "not_go"),
+    ]  # fmt: skip
 
 
 async def test_a_call_that_is_sent_again_is_another_task(server: WecomServer, channel: Wecom) -> None:

@@ -210,7 +210,9 @@ async def test_a_reply_with_the_code_answers_that_call_once_and_is_told_so(groun
     assert ground.answers() == [("accepted", "sms", ground.staff)]
     ground.sms.sent.clear()
     await ground.go_out()
-    assert [(one.kind, one.body) for one in ground.sms.sent] == [("answer", "已记录：您将前往。谢谢。")]
+    assert [(one.kind, one.body) for one in ground.sms.sent] == [
+        ("answer", "已记录您将前往。出发回3471，到达回4471，不能去回2471")
+    ]
     await (await ground.service.person("caregiver1")).move(ground.alarm, "hand-back")
     await ground.report("sms-up", reply)
     assert ground.answers()[-1][0] == "handed_back", "what comes again after an hour is no new answer"
@@ -224,7 +226,7 @@ async def test_a_reply_without_a_code_counts_where_it_can_mean_but_one(ground: G
     assert len(ground.answers()) == 1
     ground.sms.sent.clear()
     await ground.go_out()
-    assert sorted(one.body[:5] for one in ground.sms.sent) == sorted(["已记录：您", "未能识别您"])
+    assert sorted(one.body[:5] for one in ground.sms.sent) == sorted(["已记录：您", "未能识别。"])
 
 
 async def test_nobody_who_has_left_answers_by_sms(ground: Ground) -> None:
@@ -272,6 +274,14 @@ async def test_a_key_answers_and_both_reports_of_it_are_one(ground: Ground) -> N
     await ground.report("voice-report", {**call, "status_code": "200000", "end_time": "2026-11-22 12:00:00"})
     assert ground.answers() == [("accepted", "voice", ground.staff)]
     assert ground.state("voice") == "read"
+    # A call is over soon: how he goes on is written to him, once.
+    ground.sms.sent.clear()
+    await ground.go_out()
+    (how,) = ground.sms.sent
+    assert how.kind == "answer"
+    assert f"出发回3{how.code}" in how.body
+    await ground.report("sms-up", {"phone_number": PHONE, "content": f"3{how.code}", "sequence_id": 1})
+    assert ground.answers()[1:] == [("en_route", "sms", ground.staff)]
     await ground.report("voice-report", {**call, "status_code": "200003", "dtmf": ""})
     assert ground.state("voice") == "read", "a state never goes back"
 

@@ -110,6 +110,29 @@ async def test_a_button_is_an_answer_and_says_so(ground: Ground) -> None:
     assert ground.service.sql("SELECT state FROM notification WHERE id = %s", ground.message) == [("read",)]
 
 
+async def test_who_goes_says_by_the_next_cards_that_he_is_on_the_way_and_there(ground: Ground) -> None:
+    def next_card() -> tuple[UUID, str]:
+        ((message, result),) = ground.service.sql(
+            "SELECT id, payload ->> 'result' FROM notification WHERE channel = 'wecom' AND kind = 'answer'"
+            " ORDER BY created_at DESC LIMIT 1"
+        )
+        return UUID(str(message)), str(result)
+
+    await ground.press("go")
+    first, result = next_card()
+    assert result == "going"
+    await ground.press("on_the_way", message=first)
+    second, result = next_card()
+    assert result == "on_the_way"
+    await ground.press("there", message=second)
+    assert next_card()[0] == second, "nothing comes next"
+    assert [kind for kind, _ in ground.answers()] == ["accepted", "en_route", "arrived"]
+    # Not any other news, nor by anybody else.
+    assert (await ground.press("not_go", user="somebody-else", message=first)).text == ""
+    await ground.press("not_go", message=first)
+    assert [kind for kind, _ in ground.answers()][3:] == ["handed_back"]
+
+
 async def test_a_button_that_is_reported_twice_is_one_answer(ground: Ground) -> None:
     await ground.press("not_go")
     await ground.press("not_go")

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.aliyun import _days, authorization, canonical_query
 from alerts.aliyun_reports import READERS, call_detail
-from alerts.answers import Links, read_reply
+from alerts.answers import Links
 from alerts.notification import Delivery
 from alerts.provider import Asked, Key, Reply, Report, normal_phone, reference
 from carebed.ids import new_id
@@ -55,44 +55,6 @@ def test_numbers_are_kept_in_one_form(given: str, kept: str) -> None:
 def test_what_is_no_number_is_refused(given: str) -> None:
     with pytest.raises(ValueError, match="telephone number"):
         normal_phone(given)
-
-
-@pytest.mark.parametrize(
-    ("words", "meant"),
-    [
-        ("1", (True, None)),
-        ("1472", (True, "472")),
-        ("２ ４７２", (False, "472")),
-        ("1 去 472", (True, "472")),
-        ("我去", (True, None)),
-        ("不去", (False, None)),
-        ("去 472", (True, "472")),
-        ("不能去472", (False, "472")),
-        ("YES", (True, None)),
-        ("no 472", (False, "472")),
-        ("收到", None),
-        ("", None),
-        ("3472", None),
-        ("yesterday", None),
-        ("472", None),
-        ("回复1472", (True, "472")),
-        ("好的，我马上过去", (True, None)),
-        ("I'm coming", (True, None)),
-        ("没空去", (False, None)),
-        ("抱歉，来不了。", (False, None)),
-        # Who is not understood is asked: a wrong yes calls everybody else off, a wrong no sends the next one.
-        ("您好，我正在开会，稍后联系您", None),
-        ("【自动回复】这是自动回复", None),
-        ("让别人去", None),
-        ("是谁？", None),
-        ("1号楼在哪里？", None),
-        ("2分钟后到", None),
-        ("不用担心，我马上去", None),
-        ("1 不去", None),
-    ],
-)
-def test_replies_are_read_as_people_write_them(words: str, meant: tuple[bool, str | None] | None) -> None:
-    assert read_reply(words) == meant
 
 
 def test_a_link_is_read_back_and_a_changed_one_is_not() -> None:
