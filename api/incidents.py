@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from alerts.alarm import State
 from alerts.incident import KIND
-from alerts.incident_tick import MemberUnknown, list_homes, tick, unticked
+from alerts.incident_tick import Finding, MemberUnknown, list_homes, tick, unticked
 from alerts.view import PAGE
 from api import example, incident_shapes
 from api.alarms import the_alarm
@@ -91,7 +91,11 @@ async def tick_off(
         incident = await the_alarm(call.conn, incident_id)
         if not incident.open:
             state = State(incident.as_object()["state"])
-            raise Problem(409, "move-refused", f"The incident is already {state}.", alarm=incident.as_object())
+            what = (
+                "" if body.finding is Finding.WELL else " Nobody is called by this: raise an alarm at the home by hand."
+            )
+            detail = f"The incident is already {state}.{what}"
+            raise Problem(409, "move-refused", detail, alarm=incident.as_object())
         try:
             raised = await tick(
                 call.conn, incident_id, member_id, call.principal.id, body.finding, body.note, body.at,

@@ -82,6 +82,9 @@ async def test_an_incident_is_not_closed_over_homes_that_nobody_has_asked_after(
     assert (await cut.operator.move(cut.incident, "resolve", outcome="help_given")).status_code == 200
     late = await cut.operator.post(f"{cut.path}/members/{cut.members[0]}/tick", {"finding": "well"})
     assert late.status_code == 409
+    late = await cut.operator.post(f"{cut.path}/members/{cut.members[0]}/tick", {"finding": "needs_help"})
+    assert late.status_code == 409
+    assert "by hand" in late.json()["detail"], "who has just heard that somebody needs help must know what to do"
 
 
 async def test_whoever_leaves_homes_says_so_and_it_is_on_record(cut: Cut) -> None:
