@@ -47,8 +47,8 @@ _SLOTS = {
     Class(life_critical=True): 128, Class(life_critical=False): 8, Class(life_critical=False, drill=True): 4,
     Class(life_critical=True, family=True): 16, Class(life_critical=False, family=True): 4,
 }  # fmt: skip
-#: Work orders that go out with others, at most so many in one lease.
-_ALONG = 2_000
+#: Work orders that go out with others, at most so many to one address.
+_ALONG = 500
 #: Longer than a send may take; this long a message that a dying process had in hand is delayed.
 _LEASE_S = 15
 
@@ -74,16 +74,20 @@ _LEASE = text("""
                 AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
             ORDER BY next_attempt_at LIMIT slot.free FOR UPDATE SKIP LOCKED) AS picked
     ), along AS MATERIALIZED (
-        SELECT id FROM notification
-        WHERE (contact_method_id, drill) IN (
-                SELECT contact_method_id, drill FROM notification WHERE id IN (SELECT id FROM due) AND may_wait)
-            AND may_wait AND id NOT IN (SELECT id FROM due) AND created_at > carebed_now() - interval '3 days'
-            AND state IN ('pending', 'handed_over') AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
-        LIMIT :along FOR UPDATE SKIP LOCKED
+        SELECT other.id FROM (
+            SELECT DISTINCT contact_method_id, channel, drill FROM notification
+            WHERE id = ANY (ARRAY(SELECT id FROM due)) AND may_wait) AS way
+        CROSS JOIN LATERAL (
+            SELECT id FROM notification
+            WHERE contact_method_id = way.contact_method_id AND may_wait AND channel = way.channel
+                AND NOT life_critical AND drill = way.drill AND state IN ('pending', 'handed_over')
+                AND next_attempt_at <= clock_timestamp() AND due_at <= carebed_now()
+                AND id <> ALL (ARRAY(SELECT id FROM due))
+            LIMIT :along FOR UPDATE SKIP LOCKED) AS other
     ), leased AS (
         UPDATE notification SET next_attempt_at = clock_timestamp() + make_interval(secs => :lease),
             attempts = attempts + 1
-        WHERE id IN (SELECT id FROM due UNION ALL SELECT id FROM along) RETURNING *
+        WHERE id = ANY (ARRAY(SELECT id FROM due UNION ALL SELECT id FROM along)) RETURNING *
     )
     SELECT leased.*, contact_method.address, staff.role, staff.language, CASE
         WHEN contact_method.removed_at IS NOT NULL THEN 'method removed'
