@@ -3,11 +3,8 @@
 from typing import Any
 from uuid import uuid4
 
-from homeside_probes import DESK
 from rota_probes import MANAGERS, OFFICE, expected
-
-SUPERVISION = {"manager", "supervisor", "admin"}
-_AREAS = ("350102001000", "350103001000")
+from scope_ground import AREAS, DESK, SUPERVISION
 
 
 async def _put(ground: Any, area: str) -> str:
@@ -22,7 +19,7 @@ async def _put(ground: Any, area: str) -> str:
 
 
 async def drills(ground: Any, person: Any) -> None:
-    for area, alarm in zip(_AREAS, (ground.ours, ground.theirs), strict=True):
+    for area, alarm in zip(AREAS, (ground.ours, ground.theirs), strict=True):
         visible = alarm in ground.visible_to(person.login)
         drill = await _put(ground, area)
         listed = await person.get("/drills")

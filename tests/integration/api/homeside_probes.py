@@ -4,9 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 from rota_probes import MANAGERS, OFFICE, expected
-
-DESK = {"operator", "operator2", "manager", "admin", "operator-other"}
-SUPERVISION = {"manager", "supervisor", "admin"}
+from scope_ground import DESK, SUPERVISION
 
 
 def _both(ground: Any, person: Any) -> list[tuple[str, str, bool]]:

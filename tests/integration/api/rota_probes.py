@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from scope_ground import DESK
+
 from registry import demo_district as district
 
-DESK = {"operator", "operator2", "manager", "admin", "operator-other"}
 MANAGERS = {"manager", "admin"}
 OFFICE = DESK | {"supervisor"}
 
