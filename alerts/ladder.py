@@ -92,7 +92,7 @@ def _call(case: Case, now: datetime, staff_id: UUID) -> None:
 
 def _schedule(case: Case, now: datetime, *, reached: bool, told: bool) -> None:
     """When the ladder goes on by itself. While somebody holds the alarm a step comes because he is overdue, or by hand:
-    one that tells anybody is enough, and one that tells nobody is followed by the next of its round at once."""
+    one that tells anybody is enough, and one that tells nobody is followed by the next at once, once round."""
     rounds, rest = divmod(case.step, len(case.policy.steps))
     round_is_over = rest == 0
     # Steps that nobody hears of follow each other in one transaction, so what is in memory is all of them.
@@ -101,7 +101,7 @@ def _schedule(case: Case, now: datetime, *, reached: bool, told: bool) -> None:
         case.exhausted = True
         _arm_last_resort(case, now, reached=reached)
     if case.held:
-        case.next_step_at = None if told or round_is_over else now
+        case.next_step_at = None if told or case.unheard >= len(case.policy.steps) else now
     elif round_is_over:
         case.next_step_at = now + timedelta(seconds=case.policy.loop_s + next_step(case).delay_s)
     elif not reached:

@@ -141,7 +141,7 @@ class Replay:
             self.last_resort_at = min(at, self.last_resort_at or at)
         delay_s = self.policy.steps[self.step % len(self.policy.steps)].delay_s
         if self.held:
-            self.next_at = None if told or not rest else line.at
+            self.next_at = None if told or len(self._unheard) >= len(self.policy.steps) else line.at
         elif not rest:
             self.next_at = line.at + timedelta(seconds=self.policy.loop_s + delay_s)
         else:

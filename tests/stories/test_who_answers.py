@@ -71,6 +71,19 @@ async def test_on_the_way_and_never_there(story: Story) -> None:
     await story.expect(state="on_scene", owner="lin")
 
 
+async def test_on_the_way_and_never_there_with_nobody_left_on_the_last_step(story: Story) -> None:
+    await story.off_duty("manager")
+    await story.press()
+    await story.expect_call("lin", "desk")
+    await story.expect_call("wu", within=61)
+    await story.does("wu", Move.EN_ROUTE)
+    await story.expect_told("handled", "lin")
+    # The last step has nobody; the ladder begins again, for else nobody would hear of it for half an hour more.
+    await story.expect_told("expired", "wu", within=1_801)
+    await story.expect_call("lin", "desk")
+    await story.expect(state="en_route", owner="wu", step=4)
+
+
 async def test_on_scene_too_long(story: Story) -> None:
     await story.press()
     await story.expect_call("lin", "desk")

@@ -73,7 +73,7 @@ def test_an_overdue_responder_who_is_alone_on_the_ladder_is_not_called_for_ever(
     ladder.expire(case, overdue)
     while case.due_at == overdue:
         ladder.take_step(case, overdue, {"rota:1": [FIRST], "desk": []})
-    assert case.step == 3, "to the end of the round"
+    assert case.step == 4, "once round"
     assert case.due_at == overdue + timedelta(seconds=case.policy.en_route_s)
 
 
