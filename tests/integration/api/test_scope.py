@@ -6,7 +6,7 @@ address cannot come without a test of its scope.
 
 import pytest
 from alarm_probes import ALARM_PROBES
-from api_service import Service
+from api_service import Person, Service
 from drill_probes import DRILL_PROBES
 from figure_probes import FIGURE_PROBES
 from homeside_probes import HOMESIDE_PROBES
