@@ -14,6 +14,7 @@ from alerts.notification import Delivery
 from alerts.outbox import Outbox
 from carebed.embedded.postgres import DatabaseUrls
 from carebed.ids import new_id
+from tests.at_work import at_work
 
 
 class Evening:
@@ -136,8 +137,7 @@ async def test_relatives_whose_provider_hangs_hold_up_nobody_who_goes(evening: E
         return Handover(delivered=True)
 
     evening.sms.send = send  # type: ignore[method-assign]
-    tasks = [asyncio.create_task(one) for one in evening.outbox.tasks().values()]
-    try:
+    async with at_work(evening.outbox):
         for number in range(9):  # more urgent ones than there are slots for what is urgent
             alarm = await evening.world.alarm("assist", key=f"alarm-{number}")
             await evening.world.move("desk", Move.ACKNOWLEDGE, alarm)
@@ -147,8 +147,4 @@ async def test_relatives_whose_provider_hangs_hold_up_nobody_who_goes(evening: E
                 await asyncio.sleep(0.02)
         assert set(called) == {"sms-lin"}
         assert late
-    finally:
         hang.set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)

@@ -16,6 +16,7 @@ from alerts.policy import Policy, Step
 from alerts.waiting import after_quiet
 from carebed.embedded.postgres import DatabaseUrls
 from carebed.ids import new_id
+from tests.at_work import at_work
 
 ONLY_LIN = Policy(
     name="lin", steps=(Step(delay_s=0, call=("rota:1",)), Step(delay_s=600, call=("rota:1",))), loop_s=600
@@ -128,17 +129,12 @@ async def test_a_provider_that_hangs_holds_up_no_other_channel(night: Night) -> 
     night.sms.send = send
     night.voice.does = Handover(delivered=True)
     await night.world.do("UPDATE contact_method SET wait_s = 0")
-    tasks = [asyncio.create_task(one) for one in night.outbox.tasks().values()]
-    try:
+    async with at_work(night.outbox):
         for number in range(18):  # more than all the slots of SMS
             await night.world.alarm(key=f"alarm-{number}")
         async with asyncio.timeout(10):
             while len(night.voice.sent) < 18:
                 await asyncio.sleep(0.02)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
 
 
 async def test_an_answer_withdraws_what_has_not_gone_out(night: Night) -> None:

@@ -14,6 +14,7 @@ from alerts.moves import Move
 from alerts.outbox import Outbox
 from alerts.webhook import Webhook
 from carebed.embedded.postgres import DatabaseUrls
+from tests.at_work import at_work
 
 
 @pytest.fixture
@@ -41,13 +42,8 @@ async def outbox(world: StationWorld, receiver: Receiver) -> AsyncIterator[Outbo
 @pytest.fixture
 async def running(outbox: Outbox) -> AsyncIterator[None]:
     """The worker's loops, as in `carebed alerts`."""
-    tasks = [asyncio.create_task(one, name=name) for name, one in outbox.tasks().items()]
-    yield
-    dead = [task for task in tasks if task.done()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    assert not dead
+    async with at_work(outbox):
+        yield
 
 
 async def states(world: StationWorld) -> dict[str, int]:

@@ -1,8 +1,6 @@
 """The engine by itself: every due row handled, once, soon, whatever its neighbours do."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -16,6 +14,7 @@ from carebed.database import Database
 from carebed.deadline import Arm, Deadline, arm, end, rearm
 from carebed.engine import Engine
 from carebed.heartbeat import beat
+from tests.at_work import at_work
 
 
 class Clock(Protocol):
@@ -69,18 +68,6 @@ def engine(database: Database, diary: Diary) -> Engine:
     return Engine(database, {"diary": diary}, process="test")
 
 
-@asynccontextmanager
-async def running(engine: Engine) -> AsyncIterator[None]:
-    """The engine's loops."""
-    tasks = [asyncio.create_task(one, name=name) for name, one in engine.tasks().items()]
-    yield
-    dead = [task for task in tasks if task.done()]
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)
-    assert not dead
-
-
 async def test_what_is_due_is_handled_most_overdue_first_and_what_is_not_stays(
     database: Database, engine: Engine, diary: Diary, clock: Clock
 ) -> None:
@@ -122,7 +109,7 @@ async def test_a_row_that_fails_is_put_back_and_holds_up_nobody(
     diary.woken.clear()
     async with database.transaction() as conn:
         await conn.execute(text("UPDATE deadline SET retry_at = clock_timestamp()"))
-    async with running(engine), asyncio.timeout(5):
+    async with at_work(engine), asyncio.timeout(5):
         await diary.woken.wait()
     assert await left(database) == {}
 
@@ -199,7 +186,7 @@ async def test_a_crowded_kind_has_several_batches_under_way_and_holds_up_no_othe
     async with database.transaction() as conn:
         now = await clock_now(conn)
         await arm(conn, [Arm("crowd", f"{number:03}", now) for number in range(100)])
-    async with running(engine), asyncio.timeout(20):
+    async with at_work(engine), asyncio.timeout(20):
         while begun < 1:
             await asyncio.sleep(0.01)
         await due(database, "other")
@@ -227,7 +214,7 @@ async def test_what_falls_due_while_its_kind_is_at_work_does_not_wait_for_the_ti
             handled.set()
 
     engine = Engine(database, {"diary": slow}, process="test")
-    async with running(engine), asyncio.timeout(20):
+    async with at_work(engine), asyncio.timeout(20):
         while not await _listeners(database):
             await asyncio.sleep(0.01)
         await due(database, "first")
@@ -244,7 +231,7 @@ async def test_notify_wakes_the_engine_and_the_tick_stands_in_for_a_lost_one(
     database: Database, engine: Engine, diary: Diary, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine_module, "TICK_S", 30.0)
-    async with running(engine), asyncio.timeout(10):
+    async with at_work(engine), asyncio.timeout(10):
         while engine.ready() is not None:
             await asyncio.sleep(0.01)
         while not (await _listeners(database)):
@@ -253,7 +240,7 @@ async def test_notify_wakes_the_engine_and_the_tick_stands_in_for_a_lost_one(
         await diary.woken.wait()
     monkeypatch.setattr(engine_module, "TICK_S", 0.05)
     diary.woken.clear()
-    async with running(engine), asyncio.timeout(10):
+    async with at_work(engine), asyncio.timeout(10):
         async with database.transaction() as conn:
             await arm(conn, [Arm("diary", "silent", await clock_now(conn))])
         await diary.woken.wait()
@@ -270,7 +257,7 @@ async def _listeners(database: Database) -> int:
 
 
 async def test_the_engine_outlives_its_connections(database: Database, engine: Engine, diary: Diary) -> None:
-    async with running(engine), asyncio.timeout(10):
+    async with at_work(engine), asyncio.timeout(10):
         while engine.ready() is not None:
             await asyncio.sleep(0.01)
         async with database.transaction() as conn:
@@ -317,6 +304,6 @@ async def test_a_handler_that_rearms_is_not_called_again_before_its_time(databas
 
 async def test_readiness_means_that_both_loops_finish_their_cycles(engine: Engine) -> None:
     assert engine.ready() is not None
-    async with running(engine), asyncio.timeout(5):
+    async with at_work(engine), asyncio.timeout(5):
         while engine.ready() is not None:
             await asyncio.sleep(0.01)
