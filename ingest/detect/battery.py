@@ -124,7 +124,9 @@ class BatteryDetector:
         cleared: tuple[Clearing, ...] = ()
         if cell.raised and _is_well(cell, parameters):
             cleared = (_charged(event, level, home),)
-            cell = msgspec.structs.replace(cell, raised="", low_since=None, seen=None)
+            # A rise that ends a low level begins the rate anew, also one from a level too short for a sample.
+            samples = _sampled((), event, level) if cell.raised == "low" else cell.samples
+            cell = msgspec.structs.replace(cell, raised="", low_since=None, seen=None, samples=samples)
         step = _look({**state.cells, device_id: cell}, event.at, home, parameters)
         return msgspec.structs.replace(step, cleared=cleared)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from told_home import ToldHome, at
 
@@ -117,6 +117,7 @@ def test_the_rate_is_found_whatever_one_level_says(rate: float, noise: list[floa
 
 
 @given(st.lists(st.tuples(st.integers(1, 100_000), st.floats(0, 100)), max_size=60))
+@example([(1, 26.0), (43_200, 17.0), (1, 0.0), (43_199, 16.0), (86_400, 20.0)])  # a rise from between two samples
 def test_whatever_the_levels_alarms_are_one_until_cleared(told: list[tuple[int, float]]) -> None:
     """First falling, then low may be said of one alarm; nothing is cleared that was not raised."""
     home, when = _home(), at(0)
