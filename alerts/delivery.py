@@ -153,14 +153,22 @@ _FAMILY_TOLD = text("""
         FOR UPDATE OF further SKIP LOCKED)
 """)
 
+# One at a time for each person: of two methods that fail at once, the second sees which one the first has brought.
+_ALONE_WITH = text("""
+    SELECT pg_advisory_xact_lock(7270154, hashtext(who)) FROM (
+        SELECT DISTINCT staff_id::text AS who FROM notification
+        WHERE id = ANY (CAST(:ids AS uuid[])) AND kind = ANY (:news) AND alarm_id IS NOT NULL ORDER BY who) AS person
+""")
+
 # News goes through one method; where that does not take it, through the person's next one that has not had it yet.
+# Nobody who has left is told.
 _NEWS_BY_NEXT_METHOD = text("""
     INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical, drill,
         may_wait, payload, state, created_at, next_attempt_at)
     SELECT gen_random_uuid(), news.alarm_id, way.channel, news.staff_id, way.id, news.kind, news.step,
         news.life_critical, news.drill, news.may_wait, news.payload, 'pending', news.created_at, clock_timestamp()
-    FROM notification AS news CROSS JOIN LATERAL (
-        SELECT id, channel
+    FROM notification AS news JOIN staff ON staff.id = news.staff_id AND staff.active CROSS JOIN LATERAL (
+        SELECT every.id, every.channel
         FROM contact_methods_of(ARRAY[news.staff_id], CAST(:channels AS text[]), :fresh, carebed_now())
             WITH ORDINALITY AS every (staff_id, id, channel, wait_s, verified, position)
         WHERE NOT EXISTS (
@@ -220,7 +228,8 @@ async def handed_over(conn: AsyncConnection, messages: Sequence[Taken]) -> list[
 async def not_taken(
     conn: AsyncConnection, rows: Sequence[Row[Any]], error: str, *, permanent: bool, channels: Collection[str] = ()
 ) -> None:
-    """Settle what a channel did not take. `permanent`: it never will. `channels`: those that are set up."""
+    """Settle what a channel did not take, or was not given: the method of somebody who is gone has not failed.
+    `permanent`: it never will. `channels`: those that are set up."""
     first = rows[0]
     ids = [row.id for row in rows]
     if permanent:
@@ -229,15 +238,17 @@ async def not_taken(
         pause = min(_RETRY_LONGEST_S, _RETRY_FIRST_S * 2 ** min(first.attempts - 1, 10))
         await conn.execute(_AGAIN, {"ids": ids, "error": error, "pause": pause})
     if first.contact_method_id is not None:
-        await conn.execute(_FAILING, {"method": first.contact_method_id, "permanent": permanent})
+        if first.gone is None:
+            await conn.execute(_FAILING, {"method": first.contact_method_id, "permanent": permanent})
         await _pull_next(conn, rows)
         if permanent or first.attempts >= _NEWS_ATTEMPTS:
             await _tell_by_next_method(conn, ids, channels)
 
 
 async def _tell_by_next_method(conn: AsyncConnection, ids: Sequence[UUID], channels: Collection[str]) -> None:
-    asked = {"ids": list(ids), "channels": sorted(channels), "fresh": FRESH, "news": sorted(NEWS | OVER)}
-    await conn.execute(_NEWS_BY_NEXT_METHOD, asked)
+    about = {"ids": list(ids), "news": sorted(NEWS | OVER)}
+    await conn.execute(_ALONE_WITH, about)
+    await conn.execute(_NEWS_BY_NEXT_METHOD, about | {"channels": sorted(channels), "fresh": FRESH})
 
 
 async def _family_told(conn: AsyncConnection, rows: Iterable[Row[Any]]) -> None:

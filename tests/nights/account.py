@@ -1,7 +1,7 @@
 """In the morning: was everybody called who should be, nobody twice without need, and everybody told of the end?"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -29,10 +29,11 @@ _LEFT = """
     SELECT message.kind, message.channel, message.state, message.error
     FROM notification AS message JOIN alarm ON alarm.id = message.alarm_id AND station_id = :station
     LEFT JOIN contact_method ON contact_method.id = message.contact_method_id
+    LEFT JOIN staff ON staff.id = message.staff_id
     WHERE message.channel = ANY (:routes) AND message.kind <> 'answer'
         AND (message.state = 'pending' AND message.next_attempt_at < 'infinity'
             OR message.state = 'expired' AND message.error NOT IN ('answered', 'called again', 'told', 'told anew')
-            OR message.state = 'failed' AND contact_method.removed_at IS NULL
+            OR message.state = 'failed' AND contact_method.removed_at IS NULL AND staff.active IS NOT FALSE
                 AND contact_method.failed_at IS NULL AND message.id <> ALL (:bounced))
 """
 # Taken back as answered without an answer, as called again without another call, as told by another way without one.
@@ -65,7 +66,10 @@ _LAST_RESORTS = """
     WHERE station_id = :station GROUP BY alarm.id
 """
 _CLOSED_BY = "SELECT id, closed_by FROM alarm WHERE station_id = :station"
-_REMOVED = "SELECT address FROM contact_method WHERE removed_at IS NOT NULL"
+# Nobody is told of an end by these. Who has left is told nothing more, by whatever method he was called.
+_GONE = """
+    SELECT address FROM contact_method JOIN staff ON staff.id = staff_id WHERE removed_at IS NOT NULL OR NOT active
+"""
 _LIFE_CRITICAL = "SELECT id FROM alarm WHERE station_id = :station AND priority = 0"
 
 
@@ -86,8 +90,19 @@ async def unaccounted(stage: Stage) -> list[str]:
     critical = {row.id for row in await stage.rows(_LIFE_CRITICAL, station=station)}
     found += needless(stage.post.sent, stage.post.bounced, critical)
     closed_by = {row.id: row.closed_by for row in await stage.rows(_CLOSED_BY, station=station)}
-    removed = {row.address for row in await stage.rows(_REMOVED)}
-    return found + untold([one for one in stage.post.sent if one.outgoing.address not in removed], closed_by)
+    gone = {row.address for row in await stage.rows(_GONE)}
+    found += told_though_gone(stage.post.sent, stage.post.left)
+    return found + untold([one for one in stage.post.sent if one.outgoing.address not in gone], closed_by)
+
+
+def told_though_gone(sent: Sequence[Sent], left: Mapping[UUID, int]) -> list[str]:
+    """Sent to somebody who had left: what he was called with has a resident's address. `left`: how many messages had
+    been sent by then."""
+    return [
+        f"{one.outgoing.kind} by {one.channel} to {one.outgoing.address}, who has left"
+        for number, one in enumerate(sent)
+        if one.outgoing.staff_id is not None and left.get(one.outgoing.staff_id, len(sent)) <= number
+    ]
 
 
 def needless(sent: Sequence[Sent], bounced: dict[UUID, int], critical: set[UUID]) -> list[str]:

@@ -266,6 +266,7 @@ class Acts:
     async def _leaves(self, act: Act) -> None:
         who = self._ground.people[act.pick(0, _STAFF[1:])]
         await self._stage.rows("UPDATE staff SET active = false WHERE id = :who", who=who)
+        self._stage.post.left.setdefault(who, len(self._stage.post.sent))
 
     async def _method_removed(self, act: Act) -> None:
         who = self._ground.people[act.pick(0, _STAFF)]

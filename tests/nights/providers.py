@@ -48,6 +48,8 @@ class Post:
     sent: list[Sent] = field(default_factory=list)
     bounced: dict[UUID, int] = field(default_factory=dict)
     """Messages reported as failed, and how many had been sent by then."""
+    left: dict[UUID, int] = field(default_factory=dict)
+    """People who have left, and how many had been sent by then."""
 
 
 class Provider:

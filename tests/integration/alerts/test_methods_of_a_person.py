@@ -155,6 +155,22 @@ async def test_who_has_left_hears_nothing_more_of_an_alarm_that_he_was_called_to
     await night.after(31)
     assert (night.sms.take(), night.voice.take()) == ([], [])
     assert await night.states() == {"sms-lin": "failed", "voice-lin": "failed"}
+    assert not (await night.world.rows("SELECT FROM contact_method WHERE failures > 0 OR failed_at IS NOT NULL"))
+
+
+async def test_who_has_left_is_not_told_of_the_end_nor_is_it_tried_by_another_method(night: Night) -> None:
+    alarm = await night.world.alarm()
+    await night.round()
+    assert night.sms.take() == [("sms-lin", "called")]
+    await night.world.do("UPDATE staff SET active = false WHERE id = :lin", lin=night.world.people["lin"])
+    await night.world.move("passer-by", Move.ACCEPT, alarm)
+    for _ in range(3):
+        await night.round()
+    assert (night.sms.take(), night.voice.take()) == ([], [])
+    told = await night.world.rows(
+        "SELECT channel, state, error FROM notification WHERE kind = 'handled' AND contact_method_id IS NOT NULL"
+    )
+    assert told == [("sms", "failed", "person has left")]
 
 
 async def test_everybody_who_was_called_is_told_that_it_is_handled_and_nobody_else(night: Night) -> None:

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 import pytest
 from fake_channel import FakeChannel
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from station_world import StationWorld, founded
 
@@ -63,6 +64,42 @@ async def test_a_message_that_cannot_be_settled_stops_no_other_and_counts_as_fai
     ended = await settled(world)
     assert ended.pop("lin") == ("pending", f"not settled: {cause}")
     assert ended == {"chen": ("handed_over", None), "desk": ("handed_over", None)}
+
+
+async def test_two_methods_that_fail_at_once_bring_the_next_one_once(world: StationWorld) -> None:
+    for rank, channel in enumerate(("email", "voice"), 1):
+        await world.do(
+            "INSERT INTO contact_method (id, staff_id, channel, address, rank, verified_at)"
+            " VALUES (:id, :lin, :channel, 'lin', :rank, carebed_now())",
+            id=new_id(), lin=world.people["lin"], channel=channel, rank=rank,
+        )  # fmt: skip
+    await world.do(
+        "INSERT INTO notification (id, alarm_id, channel, staff_id, contact_method_id, kind, step, life_critical,"
+        " payload, state, created_at, next_attempt_at)"
+        " SELECT id, :alarm, channel, staff_id, id, 'resolved', 0, true, '{}', 'pending', carebed_now(), now()"
+        " FROM contact_method WHERE address = 'lin' AND channel <> 'voice'",
+        alarm=await world.alarm(),
+    )  # fmt: skip
+    email, sms = await world.rows(
+        "SELECT *, CAST(NULL AS text) AS gone FROM notification WHERE kind = 'resolved' ORDER BY channel"
+    )
+
+    async def fails(conn: AsyncConnection, row: Row[Any]) -> None:
+        through = ("email", "sms", "voice")
+        await delivery.not_taken(conn, [row], "no such address", permanent=True, channels=through)
+
+    async def fails_too() -> None:
+        async with world.database.transaction() as conn:
+            await fails(conn, sms)
+
+    async with world.database.transaction() as conn:
+        await fails(conn, email)
+        other = asyncio.create_task(fails_too())
+        with suppress(TimeoutError):  # nobody waits: what came of it is looked at below
+            await world.waits_for_a_lock()
+    await other
+    told = await world.rows("SELECT channel FROM notification WHERE kind = 'resolved' ORDER BY channel")
+    assert [row.channel for row in told] == ["email", "sms", "voice"]
 
 
 @pytest.mark.parametrize("first", ["battery", "sos"])
