@@ -318,6 +318,21 @@ async def test_a_call_that_bounces_goes_out_again(ground: Ground) -> None:
     assert [one.id for one in ground.sms.sent] == [ground.message()]
 
 
+async def test_news_that_bounces_comes_by_the_next_method_unless_its_person_has_left(ground: Ground) -> None:
+    """Under the role of whoever takes the report, which is no person's."""
+    sms, voice = ground.message("sms"), ground.message("voice")
+    await ground.service.write("DELETE FROM notification WHERE id = %s", voice)
+    for active, told in ((False, ["sms"]), (True, ["sms", "voice"])):
+        await ground.service.write("UPDATE staff SET active = %s WHERE id = %s", active, ground.staff)
+        await ground.service.write(
+            "UPDATE notification SET kind = 'handled', state = 'handed_over', due_at = 'infinity' WHERE id = %s", sms
+        )
+        for _ in range(2):
+            await ground.report("sms-report", {"biz_id": f"sms^{sms}", "success": False, "err_code": "MK:0001"})
+        rows = ground.service.sql("SELECT channel FROM notification WHERE kind = 'handled' ORDER BY channel")
+        assert [channel for (channel,) in rows] == told
+
+
 async def test_callbacks_want_the_secret_and_sense(ground: Ground) -> None:
     assert (await ground.report("sms-up", secret="wrong")).status_code == 404
     assert (await ground.report("nothing")).status_code == 404
