@@ -1,15 +1,16 @@
-import { dayAndTime, useLanguage, useWords } from "../i18n/language";
+import { timeAtHome, useLanguage, useWords } from "../i18n/language";
 import type { Alarm } from "./alarm";
 import { evidenceDevice, evidenceWords, figuresOf } from "./explanation-words";
 
 /** Why the alarm was raised: what was expected, what was seen, since when; and, when asked for, the events behind it. */
 export function Explanation({ alarm, nowMs }: { alarm: Alarm; nowMs: number }) {
-  const { explain } = useWords();
+  const words = useWords();
+  const { explain } = words;
   const language = useLanguage();
-  const zone = alarm.place.time_zone;
+  const time = (moment: string): string => timeAtHome(moment, nowMs, language, alarm.place.time_zone, words);
   const events = alarm.why.evidence ?? [];
   const rows: [string, string[]][] = [
-    [explain.since, [dayAndTime(alarm.why.since ?? alarm.happened_at, nowMs, language, zone)]],
+    [explain.since, [time(alarm.why.since ?? alarm.happened_at)]],
     [explain.expected, figuresOf(alarm.why, "expected", explain)],
     [explain.seen, figuresOf(alarm.why, "seen", explain)],
   ];
@@ -34,7 +35,7 @@ export function Explanation({ alarm, nowMs }: { alarm: Alarm; nowMs: number }) {
           <ol>
             {events.map((one) => (
               <li key={`${one.device_id} ${one.message_id} ${one.at}`}>
-                <time dateTime={one.at}>{dayAndTime(one.at, nowMs, language, zone)}</time>
+                <time dateTime={one.at}>{time(one.at)}</time>
                 <span>
                   {evidenceWords(one, explain)} <span className="dim">{evidenceDevice(one, explain)}</span>
                 </span>

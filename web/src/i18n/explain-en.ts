@@ -2,6 +2,7 @@
 export const explainEn = {
   heading: "Why it was raised",
   since: "Since",
+  homesClock: (time: string) => `${time} (clock at home)`,
   expected: "Expected",
   seen: "Seen",
   events: (n: number) => `What led to it: ${n} ${n === 1 ? "event" : "events"}`,

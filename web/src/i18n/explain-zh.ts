@@ -3,6 +3,7 @@ import type { explainEn } from "./explain-en";
 export const explainZh: typeof explainEn = {
   heading: "报警依据",
   since: "起始时间",
+  homesClock: (time: string) => `${time}（当地时间）`,
   expected: "预期",
   seen: "实际",
   events: (n) => `相关事件：${n} 条`,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { en } from "./en";
-import { firstLanguage } from "./language";
+import { clockTime, firstLanguage, timeAtHome } from "./language";
 import { zh } from "./zh";
 
 /** Every sentence of a dictionary with its path; functions are called with stand-ins of the right kind. */
@@ -44,5 +44,16 @@ describe("the first language", () => {
     expect(firstLanguage(null, ["fr", "zh-TW", "en"])).toBe("zh");
     expect(firstLanguage("xx", ["en-US"])).toBe("en");
     expect(firstLanguage(null, ["fr"])).toBe("zh");
+  });
+});
+
+describe("a time at home", () => {
+  it("says whose clock it is by where the desk's shows another time", () => {
+    const moment = "2026-11-22T04:00:00Z";
+    const desk = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const shown = (zone: string): string => timeAtHome(moment, Date.parse(moment), "en", zone, en);
+    expect(shown(desk)).toBe(clockTime(moment));
+    const elsewhere = clockTime(moment, "Asia/Kathmandu") === clockTime(moment) ? "Asia/Shanghai" : "Asia/Kathmandu";
+    expect(shown(elsewhere)).toBe(`${clockTime(moment, elsewhere)} (clock at home)`);
   });
 });

@@ -67,3 +67,9 @@ export function dayAndTime(moment: string, nowMs: number, language: Language, ti
   const day = at.toLocaleDateString(HTML_LANG[language], { month: "short", day: "numeric", timeZone });
   return `${day} ${clockTime(moment, timeZone)}`;
 }
+
+/** The same by the clock at home, which the words of a reason go by; it says so where the desk's shows another time. */
+export function timeAtHome(moment: string, nowMs: number, language: Language, zone: string, words: Dictionary): string {
+  const there = dayAndTime(moment, nowMs, language, zone);
+  return there === dayAndTime(moment, nowMs, language) ? there : words.explain.homesClock(there);
+}
