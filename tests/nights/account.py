@@ -1,7 +1,7 @@
 """In the morning: was everybody called who should be, nobody twice without need, and everybody told of the end?"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -92,7 +92,7 @@ async def unaccounted(stage: Stage) -> list[str]:
     closed_by = {row.id: row.closed_by for row in await stage.rows(_CLOSED_BY, station=station)}
     gone = {row.address for row in await stage.rows(_GONE)}
     found += told_though_gone(stage.post.sent, stage.post.left)
-    return found + untold([one for one in stage.post.sent if one.outgoing.address not in gone], closed_by)
+    return found + untold(stage.post.sent, closed_by, gone)
 
 
 def told_though_gone(sent: Sequence[Sent], left: Mapping[UUID, int]) -> list[str]:
@@ -130,8 +130,9 @@ def needless(sent: Sequence[Sent], bounced: dict[UUID, int], critical: set[UUID]
     return found
 
 
-def untold(sent: Iterable[Sent], closed_by: dict[UUID, UUID | None]) -> list[str]:
-    """Who has got a call through one of his methods, and was not told afterwards that it is over."""
+def untold(sent: Iterable[Sent], closed_by: dict[UUID, UUID | None], gone: Collection[str] = ()) -> list[str]:
+    """Who has got a call through one of his methods, and was not told afterwards that it is over. `gone`: addresses by
+    which nobody need be told any more; who was told by one before it went has been told."""
     called: dict[tuple[UUID, UUID], tuple[int, Sent]] = {}
     told: dict[tuple[UUID, UUID], int] = defaultdict(lambda: -1)
     for number, one in enumerate(sent):
@@ -143,7 +144,7 @@ def untold(sent: Iterable[Sent], closed_by: dict[UUID, UUID | None]) -> list[str
             told.update({one: number for one in called if one[1] == message.staff_id})
         if message.kind in OVER:
             told[whom] = number
-        elif message.kind not in NOT_CALLS:
+        elif message.kind not in NOT_CALLS and message.address not in gone:
             called[whom] = number, one
     return [
         f"{one.outgoing.address} was called at step {one.outgoing.step} ({one.fate}) and is not told that it is over"
