@@ -74,6 +74,7 @@ async def _morning(stage: Stage) -> list[str]:
         await stage.settle()
         waits = await stage.rows("SELECT FROM notification WHERE may_wait AND state = 'pending' LIMIT 1")
         await stage.time_passes(_WORK_ORDERS_S if waits else _MORNING_S)
+        await stage.settle()  # of a span in which much was due the rest has passed with nobody looking
         wrong = await promises.broken(stage, settled=True)
         return wrong + await account.unaccounted(stage)
     except Broken as broken:
