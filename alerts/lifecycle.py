@@ -63,9 +63,16 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     """A responder will go; the others who were called are told that they need not, but for those who are going: if two
     accept at once, neither must stay at home for the other. A drill is over with it: nobody is to set out."""
     _need_open(case)
+    if _accepts(case, now, staff_id, actor, at) and case.open and actor.id != str(staff_id):
+        # By the desk's word: it may have taken the wrong name.
+        case.tell("sent", [staff_id])
+
+
+def _accepts(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None) -> bool:
+    """True when this is news."""
     answer = _answer(case, staff_id)
     if answer.active:
-        return
+        return False
     case.suspected = False
     if not case.answered:
         case.say(Phrase.HELP_IS_COMING)
@@ -77,9 +84,10 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     case.log("accepted", now, actor, device_time=at, responder=str(staff_id))
     if case.drill:
         end_drill(case, now, ENGINE, "drill_answered")
-        return
+        return True
     case.tell("handled", [one for one in case.everybody() if one not in case.going])
     _tell_last_resort(case, "handled")
+    return True
 
 
 def decline(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
@@ -134,7 +142,7 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     answer = _answer(case, staff_id)
     if answer.state is ResponseState.ARRIVED:
         return False
-    accept(case, now, staff_id, actor, at)
+    _accepts(case, now, staff_id, actor, at)
     if not case.open:
         return False
     answer.state, answer.arrived_at, answer.device_at = ResponseState.ARRIVED, now, at

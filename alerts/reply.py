@@ -24,7 +24,9 @@ KEYS = {"1": Said.GOES, "2": Said.STAYS, "3": Said.ON_THE_WAY, "4": Said.THERE}
 #: What somebody can say to what he is told: to a call; to the news that he has been expected to move; after what he has
 #: said before (`alerts.answers.Result`).
 _TO_CALLS = (Said.GOES, Said.STAYS)
-_TO_EXPIRED = (Said.GOES, Said.ON_THE_WAY, Said.THERE, Said.STAYS)
+#: News of these kinds can be answered: whoever is down as going may say what has become of him.
+ASKS_HIM_WHO_GOES = frozenset({"expired", "sent"})
+_TO_HIM_WHO_GOES = (Said.GOES, Said.ON_THE_WAY, Said.THERE, Said.STAYS)
 _AFTER = {"going": (Said.ON_THE_WAY, Said.THERE, Said.STAYS), "on_the_way": (Said.THERE, Said.STAYS)}
 
 
@@ -32,7 +34,7 @@ def goes_on(kind: str, result: str | None) -> tuple[Said, ...]:
     """What can be said to a message of this kind that can be answered. `result`: what an `answer` tells of."""
     if kind == "answer":
         return _AFTER.get(result or "", ())
-    return _TO_EXPIRED if kind == "expired" else _TO_CALLS
+    return _TO_HIM_WHO_GOES if kind in ASKS_HIM_WHO_GOES else _TO_CALLS
 
 
 _DIGITS = re.compile(r"([1-4])?(\d{3,6})?")

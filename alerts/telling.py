@@ -20,20 +20,21 @@ from alerts.alarm import Priority, State
 from alerts.case import Case, Event, Message
 from alerts.channel import NAMELESS, PER_MESSAGE, routes
 from alerts.contact_method import Way, ways_to
+from alerts.reply import ASKS_HIM_WHO_GOES
 from alerts.waiting import when_work_orders_go
 from carebed.ids import new_id
 
 FAMILY = frozenset({family.RAISED, family.COMING, family.OVER})
 """For relatives (`alerts.family`), who are to know and not to go: through one method after the other until one has
 delivered; that it is over, through that one."""
-NEWS = FAMILY | {"repeated", "expired", "taken_over", "cancel_remark", "cleared_remark"}
+NEWS = FAMILY | {"repeated", "expired", "sent", "taken_over", "cancel_remark", "cleared_remark"}
 """For those who know of the alarm: once, through the first method, unless they are called anyway."""
 OVER = frozenset({"handled", "resolved", "cancelled", "cleared"})
 """For those who were called: through the methods by which they were."""
 NOT_CALLS = NEWS | OVER | {"answer", "verify", "test", "readiness", "drill_over"}
 """Any other kind wants somebody to move: a call too many is better than one too few."""
-UNANSWERABLE = NOT_CALLS - {"expired"}
-"""Nothing is to be said to these. Who has let his answer run out is told once, and may say what has become of him."""
+UNANSWERABLE = NOT_CALLS - ASKS_HIM_WHO_GOES
+"""Nothing is to be said to these."""
 
 #: The same news of one alarm (somebody presses again and again) goes to a person's telephone once in so long. The live
 #: stream has every one of them.

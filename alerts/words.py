@@ -8,6 +8,7 @@ shoulders.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from alerts.reply import ASKS_HIM_WHO_GOES
 from alerts.response import ACTIVE
 
 _KINDS: dict[str, tuple[str, str]] = {
@@ -60,6 +61,10 @@ _SAY: dict[str, tuple[str, str, str, str]] = {
     "expired": (
         "{kind}：尚未行动", "{place}：{kind}，您的响应已超时，请立即行动或交回。编号 {number}。",
         "{kind}: still waiting", "{place}: {kind}. Your answer has run out: move now, or hand back. No. {number}.",
+    ),
+    "sent": (
+        "{kind}：已安排您前往", "{place}：{kind}，值班员已记录由您前往。编号 {number}。",
+        "{kind}: you are expected", "{place}: {kind}. The desk has put you down as going. No. {number}.",
     ),
     "handed_back": (
         "{kind}：已被交回", "{place}：{kind}，响应人已交回，请重新安排。编号 {number}。",
@@ -248,7 +253,7 @@ def words(
     if more:
         text += _MORE[at].format(more=more)
     if by_code and code:
-        text += (_GO_ON_BY_CODE if kind == "expired" else _ANSWER_BY_CODE)[at].format(code=code)
+        text += (_GO_ON_BY_CODE if kind in ASKS_HIM_WHO_GOES else _ANSWER_BY_CODE)[at].format(code=code)
     return Words(title.format(**parts), text, parts)
 
 

@@ -145,3 +145,30 @@ async def test_the_first_way_is_reported_as_failed_and_the_next_one_does_not_wai
     await reports(story, told, Delivery.DELIVERED)
     await story.does("lin", Move.ACCEPT)
     await story.expect_silence(100)
+
+
+async def test_whoever_the_desk_puts_down_as_going_hears_of_it_and_can_say_that_he_does_not(story: Story) -> None:
+    await story.telephones("sms", of=["lin", "wu"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    await story.does("desk", Move.ACCEPT, responder_id=story.people["wu"])
+    await story.expect_told("handled", "lin", by="sms")
+    (told,) = await story.expect_told("sent", "wu", by="sms")
+    await story.expect(state="acknowledged", owner="wu", due_in=180)
+    assert await replies(story, "wu", f"2 {told.code}") is Result.NOT_GOING
+    await story.expect_told("answer", "wu", by="sms")
+    await story.expect_call("wu", by="sms")  # the next step's
+    await story.expect(state="raised", owner=None, step=2)
+
+
+async def test_whoever_the_desk_puts_down_as_going_says_by_his_reply_that_he_is_on_the_way(story: Story) -> None:
+    await story.telephones("sms", of=["lin"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    await story.does("desk", Move.ACCEPT, responder_id=story.people["lin"])
+    (told,) = await story.expect_told("sent", "lin", by="sms")
+    assert await replies(story, "lin", f"3 {told.code}") is Result.ON_THE_WAY
+    await story.expect_told("answer", "lin", by="sms")
+    await story.does("desk", Move.ARRIVE, responder_id=story.people["lin"])
+    await story.expect_log("raised", "paged", "accepted", "en_route", "arrived")
+    await story.expect_silence(30)

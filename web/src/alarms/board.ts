@@ -11,7 +11,7 @@ import { likelyResponder, RESPONDER_MOVES, type Move } from "./moves";
 import { byClosing } from "./urgency";
 
 /** Kinds of notification that want somebody to move; the others (handled, resolved, ...) only inform. */
-const CALLS: ReadonlySet<string> = new Set(["called", "repeated", "expired", "handed_back", "cancel_remark", "cleared_remark"]);
+const CALLS: ReadonlySet<string> = new Set(["called", "repeated", "expired", "sent", "handed_back", "cancel_remark", "cleared_remark"]);
 
 /** The on-call board: what is known, what is chosen, which moves are under way. Knows no views. */
 export class Board extends Store<BoardState> {
