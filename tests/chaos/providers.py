@@ -61,7 +61,9 @@ _DOUBLED = """
 """
 
 # He was called by a method of his own, the alarm is over, and the news of that has reached no provider, or failed there
-# while he has another method that it did not try. It may wait for the end of his quiet hours; who closed it knows.
+# while he has another method that it did not try. It may wait for the end of his quiet hours; who closed it knows. The
+# end bears the time at which its transaction began, and may have waited for the call's: for ten seconds at the most
+# (`lock_timeout`).
 _UNTOLD = """
     WITH called AS (
         SELECT alarm.id AS alarm_id, staff_id, max(message.created_at) AS at
@@ -72,7 +74,8 @@ _UNTOLD = """
     )
     SELECT called.alarm_id::text, called.staff_id::text, string_agg(concat_ws(' ', news.state, news.error), ', ')
     FROM called LEFT JOIN notification AS news ON news.alarm_id = called.alarm_id AND news.staff_id = called.staff_id
-        AND contact_method_id IS NOT NULL AND kind = ANY (%(over)s) AND news.created_at >= called.at
+        AND contact_method_id IS NOT NULL AND kind = ANY (%(over)s)
+        AND news.created_at >= called.at - CASE kind WHEN 'handled' THEN interval '0' ELSE interval '10 seconds' END
     GROUP BY called.alarm_id, called.staff_id
     HAVING count(*) FILTER (WHERE state IN ('handed_over', 'delivered', 'read')
             OR state = 'pending' AND due_at > carebed_now()) = 0
