@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from carebed.command_database import url_for
 from carebed.logs import configure_logs
 from carebed.settings import load_settings
 
@@ -30,9 +31,5 @@ def revoke(
     """
     settings = load_settings()
     configure_logs("gateway", "error")
-    url = settings.database_url
-    from carebed.embedded.postgres import running_urls  # only here: every process imports this module
-
     room = importlib.import_module("registry.gateway_command")
-    engine = running_urls(data_dir).engine if url is None else url.get_secret_value()
-    typer.echo(asyncio.run(room.revoke(engine, gateway_id)))
+    typer.echo(asyncio.run(room.revoke(url_for("engine", settings, data_dir), gateway_id)))

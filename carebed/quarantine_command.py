@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from carebed.command_database import url_for
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
 from carebed.settings import Settings, load_settings
@@ -80,11 +81,7 @@ def _settings(data_dir: Path) -> tuple[Settings, str]:
     """Settings, and the database as the engine: the setting, else that of the `carebed up` that runs in `data_dir`."""
     settings = load_settings()
     configure_logs("quarantine", "error")
-    if settings.database_url is not None:
-        return settings, settings.database_url.get_secret_value()
-    from carebed.embedded.postgres import running_urls  # only here: every process imports this module
-
-    return settings, running_urls(data_dir).engine
+    return settings, url_for("engine", settings, data_dir)
 
 
 def _room() -> Any:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import typer
 
-from carebed.database import OUTAGE
+from carebed.command_database import one_sentence, url_for
 from carebed.errors import CarebedError
 from carebed.logs import configure_logs
 from carebed.settings import load_settings
@@ -36,20 +36,12 @@ def replay(
         raise CarebedError("Choose --home or --area, not both.")
     settings = load_settings()
     configure_logs("replay", "error")
-    url = settings.database_url
-    from carebed.embedded.postgres import running_urls  # only here: every process imports this module
-
     room = importlib.import_module("ingest.past.command")
     wanted = room.Wanted(from_, to, home, area, warm_up, rules, everything, json)
-    asyncio.run(_say(room, running_urls(data_dir).reader if url is None else url.get_secret_value(), wanted))
+    asyncio.run(_say(room, url_for("reader", settings, data_dir), wanted))
 
 
 async def _say(room: Any, url: str, wanted: Any) -> None:
-    try:
+    with one_sentence():
         async for line in room.replay_past(url, wanted):
             typer.echo(line)
-    except OUTAGE as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
-        raise CarebedError(
-            f"The database cannot be used ({''.join(reason)}): look at CAREBED_DATABASE_URL, and at `carebed migrate`."
-        ) from None

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from sqlalchemy import Row
 
 from alerts.channels import channels
-from carebed.database import OUTAGE, Database
+from carebed.command_database import command_database
+from carebed.database import Database
 from carebed.errors import CarebedError
 from carebed.settings import Settings
 from ingest.explanation import Explanation, explain, hexdump, said, sender_of
@@ -20,19 +21,8 @@ from ingest.replay import Replay, Replayed
 _NAMED = 50
 
 
-@asynccontextmanager
-async def _database(url: str) -> AsyncIterator[Database]:
-    """Closed in the end; a database that is away, or another release's, is one sentence."""
-    database = Database(url, application="carebed-quarantine", pool_size=2)
-    try:
-        yield database
-    except OUTAGE as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
-        raise CarebedError(
-            f"The database cannot be used ({''.join(reason)}): look at CAREBED_DATABASE_URL, and at `carebed migrate`."
-        ) from None
-    finally:
-        await database.close()
+def _database(url: str) -> AbstractAsyncContextManager[Database]:
+    return command_database(url, "carebed-quarantine", pool_size=2)
 
 
 async def list_rows(url: str, wanted: Filter, limit: int, before: int | None, *, as_json: bool) -> list[str]:

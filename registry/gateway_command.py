@@ -2,8 +2,7 @@
 
 from sqlalchemy import text
 
-from carebed.database import OUTAGE, Database
-from carebed.errors import CarebedError
+from carebed.command_database import command_database
 from registry.pairing import revoke_gateway
 
 # What is cut off with it, besides the gateway itself.
@@ -15,18 +14,9 @@ _BEHIND = text("""
 
 async def revoke(url: str, gateway_id: str) -> str:
     """Take its credential away; what that means. `PairingError` when there is none to take."""
-    database = Database(url, application="carebed-gateway", pool_size=1)
-    try:
-        async with database.transaction() as conn:
-            await revoke_gateway(conn, gateway_id)
-            behind = (await conn.execute(_BEHIND, {"id": gateway_id})).one()
-    except OUTAGE as error:
-        reason = str(getattr(error, "orig", error)).strip().splitlines()[:1]
-        raise CarebedError(
-            f"The database cannot be used ({''.join(reason)}): look at CAREBED_DATABASE_URL, and at `carebed migrate`."
-        ) from None
-    finally:
-        await database.close()
+    async with command_database(url, "carebed-gateway") as database, database.transaction() as conn:
+        await revoke_gateway(conn, gateway_id)
+        behind = (await conn.execute(_BEHIND, {"id": gateway_id})).one()
     devices = "1 device" if behind.devices == 1 else f"{behind.devices} devices"
     homes = "1 home" if behind.homes == 1 else f"{behind.homes} homes"
     return (
