@@ -28,7 +28,7 @@ from alerts.moves import AlarmUnknown, Hooks, Move, MoveRequest, MoveResult, per
 from alerts.notification import wake_outbox
 from alerts.provider import REFERRED
 from alerts.reply import KEYS, Said, goes_on, read_reply
-from alerts.response import ResponseState
+from alerts.response import ACTIVE, ResponseState
 from alerts.telling import ANSWERED_BY_CODE, UNANSWERABLE, codes_in_use, new_code
 from carebed.clock import now as clock_now
 from carebed.ids import new_id
@@ -210,23 +210,20 @@ def going(role: str) -> Move:
     return Move.ACKNOWLEDGE if role == "operator" else Move.ACCEPT
 
 
-async def _not_going(conn: AsyncConnection, call: Call) -> Move:
-    """What "I cannot go" stands for: whoever has said before that he goes, or has taken charge, gives it back."""
-    case = (await book.load(conn, [call.alarm_id])).get(call.alarm_id)
-    if case is not None and case.open and (call.staff_id in case.going or case.acknowledged_by == call.staff_id):
-        return Move.HAND_BACK
-    return Move.DECLINE
-
-
 async def answer(
     conn: AsyncConnection, call: Call, move: Move, channel: str, hooks: Hooks, at: datetime | None = None
 ) -> MoveResult:
     """Make the move that this answer stands for, in the caller's transaction, which this ends (`alerts.book.finish`).
-
-    Raises `AlarmUnknown`.
+    To decline what one has taken is to hand it back. Raises `AlarmUnknown`.
     """
     if move is Move.DECLINE:
-        move = await _not_going(conn, call)
+        move = move_for(Said.STAYS, call.role, await _in_hand(conn, call), call.staff_id)
+    return await _make(conn, call, move, channel, hooks, at)
+
+
+async def _make(
+    conn: AsyncConnection, call: Call, move: Move, channel: str, hooks: Hooks, at: datetime | None = None
+) -> MoveResult:
     request = MoveRequest(move, call.alarm_id, call.staff_id, at=at, step=call.step, channel=channel)
     result = await perform(conn, request, hooks)
     outcome = "refused" if result.refused is not None else "stale" if result.stale else "taken"
@@ -234,13 +231,22 @@ async def answer(
     return result
 
 
+async def _in_hand(conn: AsyncConnection, call: Call) -> Case:
+    """Alarm before message, wherever both are changed: another answer holds the one and withdraws the other."""
+    case = (await book.load(conn, [call.alarm_id])).get(call.alarm_id)
+    if case is None:
+        raise AlarmUnknown("There is no such alarm.")
+    return case
+
+
 def move_for(said: Said, role: str, case: Case, staff_id: UUID) -> Move:
-    """The move that somebody means by what he says, as things stand with him: repeating oneself changes nothing. ("I
-    cannot" gives back what he has taken: `answer`.)"""
+    """The move that somebody means by what he says, as things stand with him: repeating oneself changes nothing, and
+    whoever has said before that he goes, or has taken charge, gives it back by "I cannot"."""
     mine = case.answers.get(staff_id)
     state = None if mine is None else mine.state
     if said is Said.STAYS:
-        return Move.DECLINE
+        his = staff_id in case.going or case.acknowledged_by == staff_id
+        return Move.HAND_BACK if case.open and his else Move.DECLINE
     if said is Said.THERE or (said is Said.ON_THE_WAY and state is ResponseState.ARRIVED):
         return Move.ARRIVE
     return Move.EN_ROUTE if said is Said.ON_THE_WAY else going(role)
@@ -248,18 +254,15 @@ def move_for(said: Said, role: str, case: Case, staff_id: UUID) -> Move:
 
 _RESULTS = {
     Move.ACCEPT: Result.GOING, Move.ACKNOWLEDGE: Result.TAKEN, Move.DECLINE: Result.NOT_GOING,
+    Move.HAND_BACK: Result.NOT_GOING,
     Move.EN_ROUTE: Result.ON_THE_WAY, Move.ARRIVE: Result.THERE,
 }  # fmt: skip
 
 
 async def say(conn: AsyncConnection, call: Call, said: Said, channel: str, hooks: Hooks) -> Result:
     """Make the move that is meant, judged with the alarm in hand. Raises `AlarmUnknown`."""
-    # Alarm before message, wherever both are changed: another answer holds the one and withdraws the other.
-    case = (await book.load(conn, [call.alarm_id])).get(call.alarm_id)
-    if case is None:
-        raise AlarmUnknown("There is no such alarm.")
-    move = move_for(said, call.role, case, call.staff_id)
-    made = await answer(conn, call, move, channel, hooks)
+    move = move_for(said, call.role, await _in_hand(conn, call), call.staff_id)
+    made = await _make(conn, call, move, channel, hooks)
     return Result.LATE if made.refused is not None else _RESULTS[move]
 
 
@@ -322,7 +325,7 @@ async def sms_reply(
 #: taken. None: the desk, which has no response rows.
 _ABOUT: dict[Said, tuple[frozenset[str | None], ...]] = {
     Said.GOES: (frozenset({None, "called"}),),
-    Said.STAYS: (frozenset({None, "called"}), frozenset({"accepted", "en_route", "arrived"})),
+    Said.STAYS: (frozenset({None, "called"}), ACTIVE),
     Said.ON_THE_WAY: (frozenset({"accepted"}), frozenset({None, "called"})),
     Said.THERE: (frozenset({"en_route"}), frozenset({"accepted"}), frozenset({None, "called"})),
 }

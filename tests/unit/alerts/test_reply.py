@@ -48,6 +48,7 @@ def test_what_is_not_clear_is_not_guessed() -> None:
     [
         (Said.GOES, ResponseState.EN_ROUTE, Move.ACCEPT),
         (Said.STAYS, None, Move.DECLINE),
+        (Said.STAYS, ResponseState.EN_ROUTE, Move.HAND_BACK),
         (Said.ON_THE_WAY, ResponseState.CALLED, Move.EN_ROUTE),
         (Said.ON_THE_WAY, ResponseState.ARRIVED, Move.ARRIVE),
         (Said.THERE, ResponseState.EN_ROUTE, Move.ARRIVE),
