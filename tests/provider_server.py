@@ -40,8 +40,8 @@ async def serving(answer: Callable[[Request], Awaitable[Answer | None]]) -> Asyn
         try:
             while (request := await _read(reader)) is not None and (given := await answer(request)) is not None:
                 writer.write(given.encoded())
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the sender gave up
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the sender gave up, or the test is over
         finally:
             writer.close()
 

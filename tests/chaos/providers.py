@@ -6,7 +6,7 @@ import json
 import time
 import uuid
 from collections import Counter
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -17,6 +17,7 @@ import psycopg
 
 from alerts.telling import NOT_CALLS, OVER
 from tests.plain_http import NO_AUTHORITIES
+from tests.provider_server import Answer, Request, serving
 
 _SECRET = uuid.uuid4().hex
 #: What becomes of a message, and how often.
@@ -97,13 +98,12 @@ class Providers:
     _calm: asyncio.Event = field(default_factory=asyncio.Event)
     _down_until: float = 0.0
     _down_at: float = 0.0
-    _server: asyncio.Server | None = None
+    _listening: AsyncExitStack = field(default_factory=AsyncExitStack)
     _reporting: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self, directory: Path) -> dict[str, str]:
         """Begin to listen; the settings of whoever sends through them."""
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        url = await self._listening.enter_async_context(serving(self._answer))
         ways = dict.fromkeys(("call_template", "news_template", "code_template"), "T") | {"endpoint": url}
         file = directory / "aliyun.json"
         file.write_text(json.dumps({
@@ -124,34 +124,17 @@ class Providers:
 
     async def close(self) -> None:
         """Report nothing any more."""
-        if self._server is not None:
-            self._server.close()
+        await self._listening.aclose()
         for task in self._reporting:
             task.cancel()
         await asyncio.gather(*self._reporting, return_exceptions=True)
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while line := (await reader.readline()).decode():
-                target = line.split(" ")[1]
-                headers = {}
-                while header := (await reader.readline()).decode().strip():
-                    name, value = header.split(":", 1)
-                    headers[name.lower()] = value.strip()
-                await reader.readexactly(int(headers.get("content-length", "0")))
-                parameters = dict(parse_qsl(urlsplit(target).query, keep_blank_values=True))
-                if headers["x-acs-action"] not in _SENDS:
-                    break  # who asks what became of a message has to wait for the report
-                answer = await self._take(headers["x-acs-action"], parameters["OutId"])
-                if answer is None:
-                    break
-                body = json.dumps(answer).encode()
-                head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
-                writer.write(head.encode() + body)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            pass  # the sender is dead, or the run is over
-        finally:
-            writer.close()
+    async def _answer(self, request: Request) -> Answer | None:
+        if (action := request.headers["x-acs-action"]) not in _SENDS:
+            return None  # who asks what became of a message has to wait for the report
+        parameters = dict(parse_qsl(urlsplit(request.target).query, keep_blank_values=True))
+        answer = await self._take(action, parameters["OutId"])
+        return None if answer is None else Answer(content=answer)
 
     async def _take(self, action: str, ref: str) -> dict[str, str] | None:
         """The answer; None where there is none."""
