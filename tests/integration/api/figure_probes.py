@@ -25,28 +25,21 @@ async def _reads_history(ground: Ground, person: Person) -> None:
             assert hours == (0,)
 
 
-async def _reads_load(ground: Ground, person: Person) -> None:
-    for alarm in (ground.ours, ground.theirs):
-        ((area,),) = ground.service.sql("SELECT area_code FROM alarm WHERE id = %s", alarm)
-        answer = await person.get("/alarm-load", area=area)
-        if person.login not in SUPERVISION:
-            assert answer.status_code == 403
-        elif alarm in ground.visible_to(person.login):
-            assert answer.json()["total"]["alarms"] > 0
-        else:
-            assert answer.status_code == 404
+def _reads_figures(path: str, counted: str) -> Probe:
+    """`counted`: what there are some of in the total of one's own branch."""
 
+    async def probe(ground: Ground, person: Person) -> None:
+        for alarm in (ground.ours, ground.theirs):
+            ((area,),) = ground.service.sql("SELECT area_code FROM alarm WHERE id = %s", alarm)
+            answer = await person.get(path, area=area)
+            if person.login not in SUPERVISION:
+                assert answer.status_code == 403
+            elif alarm in ground.visible_to(person.login):
+                assert answer.json()["total"][counted] > 0
+            else:
+                assert answer.status_code == 404
 
-async def _reads_kpis(ground: Ground, person: Person) -> None:
-    for alarm in (ground.ours, ground.theirs):
-        ((area,),) = ground.service.sql("SELECT area_code FROM alarm WHERE id = %s", alarm)
-        answer = await person.get("/kpis", area=area)
-        if person.login not in SUPERVISION:
-            assert answer.status_code == 403
-        elif alarm in ground.visible_to(person.login):
-            assert answer.json()["total"]["calls"] > 0
-        else:
-            assert answer.status_code == 404
+    return probe
 
 
 async def _reads_readiness(ground: Ground, person: Person) -> None:
@@ -85,8 +78,8 @@ async def _sets_targets(ground: Ground, person: Person) -> None:
 
 FIGURE_PROBES: dict[str, Probe] = {
     "listReadings": _reads_history,
-    "readAlarmLoad": _reads_load,
-    "readKpis": _reads_kpis,
+    "readAlarmLoad": _reads_figures("/alarm-load", "alarms"),
+    "readKpis": _reads_figures("/kpis", "calls"),
     "readReadiness": _reads_readiness,
     "setKpiTargets": _sets_targets,
     "unsetKpiTargets": _sets_targets,
