@@ -69,13 +69,14 @@ _HANDED_OVER = text("""
     WHERE id = ANY(:ids)
 """)
 
-# What devices have answered to the commands that are out. By their clocks, which may be ten minutes wrong.
+# What devices have answered to the commands that are out. By their clocks, which may be slow by a time zone, and cannot
+# be fast by more than ten minutes (`gateway.limits`). A day of the chattiest device is looked through in its index.
 _ANSWERS = text("""
     SELECT command.id, command.alarm_id, command.device, command.gateway_id, command.phrase, answer.value, answer.time
     FROM command CROSS JOIN LATERAL (
         SELECT value, time FROM reading
         WHERE device_id = CASE command.device WHEN '_' THEN command.gateway_id ELSE command.device END
-            AND time BETWEEN command.created_at - interval '10 minutes' AND command.expires_at + interval '10 minutes'
+            AND time BETWEEN command.created_at - interval '1 day' AND command.expires_at + interval '10 minutes'
             AND message_id = CAST(command.id AS text) AND type = 'command_result'
         ORDER BY received_at LIMIT 1) AS answer
     WHERE command.state = 'handed_over' ORDER BY command.created_at, command.id

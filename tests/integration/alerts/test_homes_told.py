@@ -132,3 +132,17 @@ async def test_a_devices_answer_is_its_delivery(
     await world.shift(200)
     await _publisher(world).cycle()
     assert await _said(world) == [("help_is_coming", "_", state)]
+
+
+async def test_a_device_whose_clock_is_slow_by_a_time_zone_has_answered(world: StationWorld) -> None:
+    await _put_line(world)
+    alarm = await world.alarm(device_id="b-1")
+    await world.move("lin", Move.ACCEPT, alarm)
+    await world.do("UPDATE command SET state = 'handed_over'")
+    await world.do(
+        """INSERT INTO reading (time, device_id, message_id, type, value, received_at)
+           SELECT clock_timestamp() - interval '12 hours', 'b-1', CAST(id AS text), 'command_result', NULL,
+               carebed_now() FROM command"""
+    )
+    await _publisher(world).cycle()
+    assert await _said(world) == [("help_is_coming", "b-1", "delivered")]
