@@ -2,16 +2,18 @@
 
 Moments: before and after the commit of the lease, before and after each send, before and after each settling's commit.
 For every line with a number on its standard input it forks a worker that kills itself there, and answers with `killed`,
-or with `lived` where there was no such moment.
+or with `lived` where there was no such moment, once its locks are gone. A worker that failed ends the program.
 """
 
 import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import psycopg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from alerts.channel import Handover, Outgoing
@@ -19,6 +21,9 @@ from alerts.channel.webhook import WebhookChannel
 from alerts.outbox import Outbox
 from alerts.webhook import Webhook
 from carebed.database import Database
+
+_APPLICATION = "test-executed"
+_BACKENDS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = %s"
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
@@ -70,9 +75,18 @@ class WatchedChannel(WebhookChannel):
 
 async def _work(engine: str, receiver: str, moments: int) -> None:
     executioner = Executioner(moments)
-    database = Watched(engine, application="test-executed", pool_size=4)
+    database = Watched(engine, application=_APPLICATION, pool_size=4)
     database.executioner = executioner
-    await Outbox(database, [WatchedChannel(Webhook(receiver, SECRET), executioner)]).cycle()
+    outbox = Outbox(database, [WatchedChannel(Webhook(receiver, SECRET), executioner)])
+    while not await outbox.cycle():  # it gives a lease up that a busy machine did not grant in time
+        pass
+
+
+def _wait_for_backends(engine: str) -> None:
+    """A killed process's backends notice it a moment later, and hold what they had locked until then."""
+    with psycopg.connect(engine, autocommit=True) as conn:
+        while conn.execute(_BACKENDS, [_APPLICATION]).fetchone() != (0,):
+            time.sleep(0.01)
 
 
 def main() -> None:
@@ -84,7 +98,11 @@ def main() -> None:
             asyncio.run(_work(engine, receiver, int(line)))
             os._exit(0)
         _, status = os.waitpid(child, 0)
-        sys.stdout.write("killed\n" if os.WIFSIGNALED(status) else "lived\n")
+        killed = os.WIFSIGNALED(status)
+        if not killed and os.waitstatus_to_exitcode(status):
+            sys.exit(1)
+        _wait_for_backends(engine)
+        sys.stdout.write("killed\n" if killed else "lived\n")
         sys.stdout.flush()
 
 
