@@ -45,10 +45,11 @@ _ALARMS = """
 _LOCK_ALARMS = text(_ALARMS)
 _LOCK_FREE_ALARMS = text(_ALARMS + " SKIP LOCKED")
 
+# And the time: after the locks, so that it cannot lie before what whoever had them has logged.
 _RESPONSES = text("""
-    SELECT alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at, arrived_at, left_at,
-           device_at, expires_at
-    FROM response WHERE alarm_id = ANY(:ids) ORDER BY staff_id
+    SELECT clock.now, alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at, arrived_at,
+           left_at, device_at, expires_at
+    FROM (SELECT carebed_now() AS now) AS clock LEFT JOIN response ON alarm_id = ANY(:ids) ORDER BY staff_id
 """)
 
 _SAVE_ALARM = text("""
@@ -107,13 +108,22 @@ async def load(conn: AsyncConnection, alarm_ids: Iterable[UUID], *, skip_locked:
     lock = _LOCK_FREE_ALARMS if skip_locked else _LOCK_ALARMS
     rows = (await conn.execute(lock, {"ids": ids})).mappings().all()
     cases = {row["id"]: _case(row) for row in rows}
-    for row in (await conn.execute(_RESPONSES, {"ids": ids})).mappings():
+    responses = (await conn.execute(_RESPONSES, {"ids": ids})).mappings().all()
+    for case in cases.values():
+        case.in_hand_at = responses[0]["now"]
+    for row in responses:
         values = dict(row)
-        case = cases.get(values.pop("alarm_id"))
-        if case is not None:
+        del values["now"]
+        answering = cases.get(values.pop("alarm_id"))
+        if answering is not None:
             values["state"] = ResponseState(values["state"])
-            case.answers[values["staff_id"]] = Answer(**values)
+            answering.answers[values["staff_id"]] = Answer(**values)
     return cases
+
+
+def no_earlier(now: datetime, cases: Iterable[Case]) -> datetime:
+    """`now`, or when these were in hand, if that is later: what is then done with them is done by one time."""
+    return max((now, *(case.in_hand_at or now for case in cases)))
 
 
 def _case(row: RowMapping) -> Case:
@@ -168,6 +178,7 @@ async def save(
     changed = sorted((case for case in cases if len(case.events) > case.saved_events), key=lambda case: case.id)
     if not changed:
         return
+    now = no_earlier(now, changed)
     await family.tell(conn, now, changed)
     for case in changed:
         case.version += 1

@@ -130,6 +130,8 @@ class Case:
     incident_id: UUID | None = None
     """The alarm of the incident that it is part of (`alerts.incident`)."""
     gathering_until: datetime | None = None
+    in_hand_at: datetime | None = None
+    """Since when nobody else can change it; None for a new one. What happens to it now happens no earlier."""
     answers: dict[UUID, Answer] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
@@ -227,8 +229,9 @@ class Case:
     def log(
         self, event: str, at: datetime, actor: Actor, /, *, device_time: datetime | None = None, **data: object
     ) -> None:
-        """Add a line to the event log."""
-        self.events.append(Event(event, at, actor, device_time, data))
+        """Add a line to the event log. `at`: when it happened; at the earliest when the alarm was in hand, for whoever
+        had it before has written down what happened until then."""
+        self.events.append(Event(event, max(at, self.in_hand_at or at), actor, device_time, data))
 
     def tell(self, kind: str, staff_ids: list[UUID]) -> None:
         """Tell people something, each once."""

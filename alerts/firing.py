@@ -85,6 +85,7 @@ class AlarmHandler:
             self._handled(await waited_s(conn, min(row.due_at for row in deadlines)))
         rows = {row.alarm_id: row for row in deadlines if row.alarm_id is not None}
         cases = await book.load(conn, rows, skip_locked=True)
+        now = book.no_earlier(now, cases.values())
         on_call = OnCall(conn, now, self._channels)
         moved = await self._moved(conn, now, cases.values())
         for case in cases.values():

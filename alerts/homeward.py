@@ -164,8 +164,8 @@ class Homeward:
         """Put it into the alarms' logs: the last thing of the transaction."""
         if not news:
             return
-        now = await clock_now(conn)
         cases = await book.load(conn, {one.alarm_id for one in news})
+        now = await clock_now(conn)
         for one in news:
             cases[one.alarm_id].log(one.event, now, one.actor, device_time=one.device_time, phrase=one.phrase)
         await book.finish(conn, now, cases.values(), self._channels)

@@ -7,6 +7,8 @@ from sqlalchemy import text
 from station_world import StationWorld
 
 from alerts import book, lifecycle
+from alerts.moves import Move
+from alerts.raising import raise_alarms
 from carebed.clock import now
 
 _WRITERS = 12
@@ -69,3 +71,20 @@ async def test_a_transactions_events_stand_in_the_order_in_which_they_happened(w
     assert await world.log(alarm) == ["raised", *["no_one_on_call", "paged"] * 3, "last_resort"]
     rows = await world.rows("SELECT version FROM alarm_event WHERE alarm_id = :id ORDER BY seq", id=alarm)
     assert [row.version for row in rows] == [1, *[2] * 7]
+
+
+async def test_who_waited_for_an_alarm_logs_no_earlier_than_whoever_had_it(world: StationWorld) -> None:
+    alarm = await world.alarm()
+    async with world.database.transaction() as conn:
+        began = await now(conn)
+        await world.move("lin", Move.EN_ROUTE, alarm)
+        raised = await raise_alarms(conn, began, [world.signal()])
+        await book.finish(conn, began, raised.cases.values(), world.channels)
+    rows = await world.rows("SELECT at, type FROM alarm_event WHERE alarm_id = :id ORDER BY seq", id=alarm)
+    assert rows[-1].type == "repeated"
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
+    (told,) = await world.rows(
+        "SELECT min(created_at) FILTER (WHERE kind = 'repeated') > max(created_at) FILTER (WHERE kind <> 'repeated')"
+        " AS later FROM notification WHERE alarm_id = :id", id=alarm,
+    )  # fmt: skip
+    assert told.later

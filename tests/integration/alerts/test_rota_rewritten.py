@@ -248,8 +248,10 @@ async def test_whoever_asks_while_a_rota_is_rewritten_finds_somebody(
             found.append((await on_call(world))[1])
 
     asking = asyncio.create_task(ask())
-    for people in ((chen,), (lin, chen), (chen, lin), (lin,)):
+    for people in ((chen,), (lin, chen), (chen, lin), (lin,)) * 10:
         await follow(world, pattern, Layer(people, date(2026, 1, 1), turn_days=1, handover=time(3)))
+        if len(found) > 4:  # on a busy machine rewriting is done long before anybody has been answered
+            break
     asked.set()
     await asking
     assert len(found) > 4
