@@ -36,14 +36,16 @@ _LEFT = """
             OR message.state = 'failed' AND contact_method.removed_at IS NULL AND staff.active IS NOT FALSE
                 AND contact_method.failed_at IS NULL AND message.id <> ALL (:bounced))
 """
-# Taken back as answered without an answer, as called again without another call, as told by another way without one.
+# Taken back as answered without an answer, as called again without another call (by this method, where he still has
+# it), as told by another way without one.
 _WITHDRAWN = """
     SELECT message.id, message.error FROM notification AS message
     JOIN alarm ON alarm.id = message.alarm_id AND station_id = :station
     WHERE message.state = 'expired' AND CASE message.error
         WHEN 'called again' THEN NOT EXISTS (
-            SELECT FROM notification AS again WHERE again.alarm_id = alarm.id AND again.id <> message.id
-                AND again.contact_method_id = message.contact_method_id
+            SELECT FROM notification AS again JOIN contact_method AS way ON way.id = message.contact_method_id
+            WHERE again.alarm_id = alarm.id AND again.id <> message.id AND again.staff_id = message.staff_id
+                AND (again.contact_method_id = way.id OR way.removed_at IS NOT NULL)
                 AND again.created_at >= message.created_at - :back)
         WHEN 'answered' THEN NOT EXISTS (
             SELECT FROM alarm_event WHERE alarm_id = alarm.id AND at >= message.created_at - :back
