@@ -326,7 +326,7 @@ async def sms_reply(
 _ABOUT: dict[Said, tuple[frozenset[str | None], ...]] = {
     Said.GOES: (frozenset({None, "called"}),),
     Said.STAYS: (frozenset({None, "called"}), ACTIVE),
-    Said.ON_THE_WAY: (frozenset({"accepted"}), frozenset({None, "called"})),
+    Said.ON_THE_WAY: (frozenset({"accepted"}), frozenset({None, "called"}), frozenset({"en_route"})),
     Said.THERE: (frozenset({"en_route"}), frozenset({"accepted"}), frozenset({None, "called"})),
 }
 

@@ -5,7 +5,7 @@ saves it. State, owner and next due time are derived here and nowhere else.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -157,13 +157,24 @@ class Case:
 
     @property
     def answered(self) -> bool:
-        """Is somebody accepted, on the way or there?"""
-        return bool(self.going)
+        """Has somebody accepted, is on the way and not overdue, or there?"""
+        return bool(self._coming)
 
     @property
     def going(self) -> frozenset[UUID]:
-        """Who has accepted, is on the way or there."""
+        """Who has accepted, is on the way or there, overdue or not."""
         return frozenset(one for one, answer in self.answers.items() if answer.active)
+
+    def overdue(self, answer: Answer) -> bool:
+        """Is he on the way, and was to be there before the ladder last looked? He may still come; until he says so
+        again, nobody relies on it."""
+        if answer.state is not ResponseState.EN_ROUTE or answer.expires_at is None or answer.en_route_at is None:
+            return False
+        return answer.expires_at > answer.en_route_at + timedelta(seconds=self.policy.en_route_s)
+
+    @property
+    def _coming(self) -> list[Answer]:
+        return [answer for answer in self.answers.values() if answer.active and not self.overdue(answer)]
 
     @property
     def between_rounds(self) -> bool:
@@ -190,7 +201,7 @@ class Case:
         """Derived: closed state, else the furthest responder, else the desk's acknowledgement."""
         if self.closed_state is not None:
             return self.closed_state
-        states = {answer.state for answer in self.answers.values()}
+        states = {answer.state for answer in self.answers.values() if not self.overdue(answer)}
         if ResponseState.ARRIVED in states:
             return State.ON_SCENE
         if ResponseState.EN_ROUTE in states:
@@ -204,10 +215,10 @@ class Case:
         """Who acknowledged, else who accepted first; None: the station."""
         if self.acknowledged_by is not None:
             return self.acknowledged_by
-        active = [answer for answer in self.answers.values() if answer.active]
-        if not active:
+        coming = self._coming
+        if not coming:
             return None
-        first = min(active, key=lambda answer: (answer.accepted_at is None, answer.accepted_at, answer.staff_id))
+        first = min(coming, key=lambda answer: (answer.accepted_at is None, answer.accepted_at, answer.staff_id))
         return first.staff_id
 
     @property

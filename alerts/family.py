@@ -35,7 +35,9 @@ RAISED, COMING, OVER = "family_raised", "family_coming", "family_over"
 _REAL = frozenset({str(Outcome.EMERGENCY), str(Outcome.HELP_GIVEN), str(Outcome.HANDED_TO_120)})
 _NOTHING = frozenset({str(Outcome.FALSE_ALARM), str(Outcome.TEST)})
 _ENDS = frozenset({"resolved", "cancelled", "cleared", "movement_after_fall"})
-_NOT_COMING = frozenset({"handed_back", "acceptance_expired"})
+_NOT_COMING = frozenset({"handed_back", "acceptance_expired", "arrival_overdue"})
+#: Who goes says it once as a rule; who was overdue may say so again, or just be there.
+_COMES = frozenset({"accepted", "en_route", "arrived"})
 
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
@@ -115,7 +117,7 @@ def occasions(case: Case, new: Sequence[Event]) -> list[str]:
         alone = event.type in _NOT_COMING and not case.answered
         if unanswered or alone or event.type == "acknowledged":
             found.append(RAISED)
-        elif event.type == "accepted":
+        elif event.type in _COMES:
             found.append(COMING)
         elif event.type in _ENDS:
             found.append(OVER)

@@ -15,11 +15,14 @@ from alerts.response import ResponseState
 
 
 def expire(case: Case, now: datetime) -> None:
-    """Take back what was promised and not kept by `now`; each lets the ladder go on at once."""
+    """Take back what was promised and not kept by `now`; each lets the ladder go on at once. Whoever was to be there by
+    now holds the alarm no longer: the ladder then goes its way, as if he were not coming, until he or somebody else
+    says that he is."""
     for answer in case.answers.values():
         if not answer.active or answer.expires_at is None or answer.expires_at > now:
             continue
         who = str(answer.staff_id)
+        goes_its_way = case.overdue(answer) and not case.held
         if answer.state is ResponseState.ACCEPTED:
             # Accepted and not moving is no answer: he is called again, and so are the next.
             answer.state, answer.called_at, answer.expires_at = ResponseState.CALLED, answer.called_at or now, None
@@ -31,7 +34,8 @@ def expire(case: Case, now: datetime) -> None:
             answer.expires_at = now + timedelta(seconds=case.policy.on_scene_s)
             case.log("on_scene_overdue", now, ENGINE, responder=who)
         case.tell("expired", [answer.staff_id])
-        case.next_step_at = now
+        if not goes_its_way:
+            case.next_step_at = now
     expires_at = case.acknowledgement_expires_at
     if case.acknowledged_by is not None and not case.answered and expires_at is not None and expires_at <= now:
         case.log("acknowledgement_expired", now, ENGINE, by=str(case.acknowledged_by))
@@ -78,7 +82,8 @@ def take_step(
     more = {} if told else {"heard": False}
     names = [str(one) for one in called]
     case.log("paged", now, actor, device_time=at, step=case.step, targets=list(people), called=names, **more)
-    reached = bool(responders.difference(unreachable)) or (people.keys() <= DESKS and bool(everybody))
+    there = responders.intersection(called).difference(unreachable)
+    reached = bool(there) or (people.keys() <= DESKS and bool(everybody))
     _schedule(case, now, reached=reached, told=told)
 
 

@@ -63,6 +63,9 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     """A responder will go; the others who were called are told that they need not, but for those who are going: if two
     accept at once, neither must stay at home for the other. A drill is over with it: nobody is to set out."""
     _need_open(case)
+    if case.overdue(_answer(case, staff_id)):
+        en_route(case, now, staff_id, actor, at)
+        return
     if _accepts(case, now, staff_id, actor, at) and case.open and actor.id != str(staff_id):
         # By the desk's word: it may have taken the wrong name.
         case.tell("sent", [staff_id])
@@ -120,14 +123,17 @@ def _nobody_left(case: Case, now: datetime) -> None:
 
 
 def en_route(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> None:
-    """A responder is on the way; whoever had not accepted yet accepts with it."""
+    """A responder is on the way; whoever had not accepted yet accepts with it. One who is overdue has his time anew."""
     _need_open(case)
     answer = _answer(case, staff_id)
-    if answer.state is ResponseState.EN_ROUTE:
+    if answer.state is ResponseState.EN_ROUTE and not case.overdue(answer):
         return
     if answer.state is ResponseState.ARRIVED:
         raise Refused("This responder has already arrived.")
-    accept(case, now, staff_id, actor, at)
+    if case.overdue(answer):
+        _comes_after_all(case, answer.en_route_at)
+    else:
+        accept(case, now, staff_id, actor, at)
     if not case.open:
         return
     answer.state, answer.en_route_at, answer.device_at = ResponseState.EN_ROUTE, now, at
@@ -142,7 +148,10 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     answer = _answer(case, staff_id)
     if answer.state is ResponseState.ARRIVED:
         return False
-    _accepts(case, now, staff_id, actor, at)
+    if case.overdue(answer):
+        _comes_after_all(case, answer.en_route_at)
+    else:
+        _accepts(case, now, staff_id, actor, at)
     if not case.open:
         return False
     answer.state, answer.arrived_at, answer.device_at = ResponseState.ARRIVED, now, at
@@ -150,6 +159,16 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     case.next_step_at = None
     case.log("arrived", now, actor, device_time=at, responder=str(staff_id))
     return True
+
+
+def _comes_after_all(case: Case, set_out_at: datetime | None) -> None:
+    """The ladder pauses again, and those who have been called since he set out are told that they need not."""
+    if not case.answered:
+        case.say(Phrase.HELP_IS_COMING)
+    case.next_step_at = case.last_resort_at = None
+    called = {one.staff_id: one.called_at for one in case.answers.values() if one.state is ResponseState.CALLED}
+    case.tell("handled", [one for one, at in called.items() if at is not None and at > (set_out_at or at)])
+    _tell_last_resort(case, "handled")
 
 
 def leave(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime | None = None) -> bool:

@@ -39,6 +39,8 @@ class Replay:
     desk_until: datetime | None = None
     active: dict[str, datetime] = field(default_factory=dict)
     """Who is answering, and until when he may take for what comes next."""
+    late: set[str] = field(default_factory=set)
+    """Who of them was to be there by now, so that nobody relies on him."""
     waiting: set[str] = field(default_factory=set)
     """Who was called and has not answered."""
     taken: bool = False
@@ -64,7 +66,12 @@ class Replay:
     @property
     def held(self) -> bool:
         """Does anybody have it?"""
-        return self.desk is not None or bool(self.active)
+        return self.desk is not None or self.answered
+
+    @property
+    def answered(self) -> bool:
+        """Is somebody expected, or there?"""
+        return bool(self.active.keys() - self.late)
 
     @property
     def due_at(self) -> datetime | None:
@@ -72,7 +79,7 @@ class Replay:
         if self.closed_at is not None:
             return None
         times = [*self.active.values(), self.next_at, self.last_resort_at]
-        if self.desk is not None and not self.active:
+        if self.desk is not None and not self.answered:
             times.append(self.desk_until)
         return min((one for one in times if one is not None), default=None)
 
@@ -122,10 +129,8 @@ class Replay:
         named = {one.removeprefix("person:") for one in targets}
         self.waiting |= {one for one in line.data["called"] if one not in self.operators or one in named}
         there = [one for one in targets if one not in self._empty]
-        reached = any(one not in DESKS for one in there) or (set(targets) <= DESKS and bool(there))
-        if self._unreachable:
-            responders = {one for one in line.data["called"] if one not in self.operators or one in named}
-            reached = bool(responders - self._unreachable)
+        responders = {one for one in line.data["called"] if one not in self.operators or one in named}
+        reached = bool(responders - self._unreachable) or (set(targets) <= DESKS and bool(there))
         self._schedule(line, reached=reached, told=line.data.get("heard", True))
         self._empty, self._by_hand = frozenset(), False
         self._unreachable.clear()
@@ -171,6 +176,7 @@ class Replay:
         who = line.data["responder"]
         self.waiting.discard(who)
         self.active[who], self.taken = self._span(line, span), True
+        self.late.discard(who)
         self.next_at = self.last_resort_at = None
 
     def _declined(self, line: Line) -> None:
@@ -185,12 +191,12 @@ class Replay:
             self.last_resort_at = line.at
 
     def _left(self, line: Line) -> None:
-        self.active.pop(line.data["responder"])
+        self._goes_not(line.data["responder"])
         self._lost_answer(line)
 
     def _handed_back(self, line: Line) -> None:
         who = line.data["responder"]
-        self.active.pop(who, None)
+        self._goes_not(who)
         if self.desk == who:
             self.desk = None
         self._lost_answer(line)
@@ -199,8 +205,12 @@ class Replay:
         self.desk = None
         self._lost_answer(line)
 
+    def _goes_not(self, who: str) -> None:
+        self.active.pop(who, None)
+        self.late.discard(who)
+
     def _lost_answer(self, line: Line) -> None:
-        if self.active:
+        if self.answered:
             return
         if self.desk is not None:
             self.desk_until, self.next_at = self._span(line, "acknowledged_s"), None
@@ -216,7 +226,12 @@ class Replay:
         self.next_at = line.at
 
     def _arrival_overdue(self, line: Line) -> None:
+        who, next_at = line.data["responder"], self.next_at
+        goes_its_way = who in self.late and not self.held
         self._overdue(line, "en_route_s")
+        self.late.add(who)
+        if goes_its_way:
+            self.next_at = next_at
 
     def _on_scene_overdue(self, line: Line) -> None:
         self._overdue(line, "on_scene_s")
@@ -244,6 +259,7 @@ class Replay:
         self.closed_at = line.at
         self.next_at = self.last_resort_at = None
         self.active.clear()
+        self.late.clear()
 
     def _reopened(self, line: Line) -> None:
         if self.closed_at is None or line.at - self.closed_at > timedelta(seconds=self.policy.reopen_s):

@@ -95,8 +95,8 @@ def _is_due(alarm: Row[Any], settled_at: datetime | None) -> list[str]:
 
 
 def _has_its_owner(alarm: Row[Any], answers: Sequence[Row[Any]]) -> list[str]:
-    """A person while somebody holds it, else the station, whose ladder runs."""
-    active = {one.staff_id for one in answers if one.state in _ACTIVE}
+    """A person while somebody holds it who is not overdue, else the station, whose ladder runs."""
+    active = {one.staff_id for one in answers if one.state in _ACTIVE and not _is_late(alarm, one)}
     if alarm.closed_at is not None:
         return [] if not any(one.expires_at for one in answers) else ["closed, and an answer is to expire"]
     found = []
@@ -111,11 +111,19 @@ def _has_its_owner(alarm: Row[Any], answers: Sequence[Row[Any]]) -> list[str]:
     return found
 
 
+def _is_late(alarm: Row[Any], answer: Row[Any]) -> bool:
+    """Was he to be there by now? His time has been put off then."""
+    if answer.state != "en_route" or answer.expires_at is None:
+        return False
+    late: bool = answer.expires_at > answer.en_route_at + timedelta(seconds=policy_from(alarm.policy).en_route_s)
+    return late
+
+
 def _is_told_in_order(alarm: Row[Any], log: Sequence[Row[Any]], back_s: float) -> list[str]:
     """The log is whole: it ends with the alarm's version, and neither times nor versions go back."""
     found = []
     for before, line in pairwise(log):
-        # Of two at the same time, the one that waited for the other has read the clock before it.
+        # The clock may have been set back.
         if line.at < before.at - timedelta(seconds=back_s):
             found.append(f"{line.type} at {line.at} after {before.type} at {before.at}")
         if not before.version <= line.version <= before.version + 1:

@@ -64,10 +64,11 @@ async def test_on_the_way_and_never_there(story: Story) -> None:
     await story.expect_silence(1_799)
     await story.expect_told("expired", "lin", within=2)
     await story.expect_call("wu")
-    # He may be in the lift: he keeps it, and somebody else is called as well.
-    await story.expect(state="en_route", owner="lin", step=2)
+    # Nobody relies on him any more; he may still come.
+    await story.expect(state="raised", owner=None, step=2)
     await story.does("wu", Move.ACCEPT)
-    await story.does("wu", Move.ARRIVE)
+    await story.expect(state="acknowledged", owner="wu")
+    await story.does("lin", Move.ARRIVE)
     await story.expect(state="on_scene", owner="lin")
 
 
@@ -78,10 +79,15 @@ async def test_on_the_way_and_never_there_with_nobody_left_on_the_last_step(stor
     await story.expect_call("wu", within=61)
     await story.does("wu", Move.EN_ROUTE)
     await story.expect_told("handled", "lin")
-    # The last step has nobody; the ladder begins again, for else nobody would hear of it for half an hour more.
+    # The last step has nobody: the last resort is called, and the ladder begins again.
     await story.expect_told("expired", "wu", within=1_801)
-    await story.expect_call("lin", "desk")
-    await story.expect(state="en_route", owner="wu", step=4)
+    await story.expect_told("last_resort", THE_LIST)
+    await story.expect_call("lin", "desk", within=121)
+    await story.expect(state="raised", owner=None, step=4)
+    # A word from him, and the others need not.
+    await story.does("wu", Move.EN_ROUTE)
+    await story.expect_told("handled", "lin", THE_LIST)
+    await story.expect(state="en_route", owner="wu", due_in=1_800)
 
 
 async def test_on_scene_too_long(story: Story) -> None:

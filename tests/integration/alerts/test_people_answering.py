@@ -39,14 +39,15 @@ async def test_a_caregiver_accepts_and_never_moves_and_the_alarm_comes_back(worl
     assert (await world.log(alarm))[-2:] == ["acceptance_expired", "paged"]
 
 
-async def test_a_responder_who_never_arrives_keeps_the_alarm_and_the_next_are_called(world: StationWorld) -> None:
+async def test_a_responder_who_never_arrives_holds_nothing_and_the_next_are_called(world: StationWorld) -> None:
     alarm = await world.alarm()
     await world.move("lin", Move.EN_ROUTE, alarm)
     assert (await world.read(alarm)).state == "en_route"
     await world.after(1_801)
     row = await world.read(alarm)
-    assert (row.state, row.step, row.owner) == ("en_route", 2, "lin")
-    assert 1_799 < row.due_in_s <= 1_800
+    assert (row.state, row.step, row.owner) == ("raised", 2, None)
+    assert 59 < row.due_in_s <= 60
+    assert await world.answer(alarm, "lin") == "en_route", "he may still come"
     assert "wu" in await world.told(alarm)
     assert (await world.log(alarm))[-2:] == ["arrival_overdue", "paged"]
     # On the third step everybody is called who is not on the way already.

@@ -1,5 +1,6 @@
 """What relatives are told, and when they are left in peace."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
@@ -83,6 +84,20 @@ def test_she_hears_that_who_was_coming_is_not_and_of_the_next_one(kind: str) -> 
     assert daughter.hears() is None, "the other one still comes"
     ladder.expire(daughter.case, after(10_000))
     assert daughter.hears() == RAISED
+    assert daughter.resolved() == OVER
+
+
+@pytest.mark.parametrize("comes", [lifecycle.en_route, lifecycle.arrive])
+def test_she_hears_that_who_was_coming_is_late_and_that_he_comes_after_all(comes: Callable[..., object]) -> None:
+    daughter = Family("inactivity")
+    daughter.paged()
+    lifecycle.en_route(daughter.case, after(1), FIRST, BY_HAND)
+    assert daughter.hears() == COMING
+    ladder.expire(daughter.case, after(1_801))
+    assert daughter.hears() == RAISED
+    assert daughter.paged() is None
+    comes(daughter.case, after(1_900), FIRST, BY_HAND)
+    assert daughter.hears() == COMING
     assert daughter.resolved() == OVER
 
 

@@ -1,5 +1,6 @@
 """Moves and steps of one alarm in memory: what they change, whom they tell, and what they refuse."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
@@ -49,20 +50,69 @@ def test_desk_and_responder_run_out_at_the_same_time() -> None:
     assert (case.owner_staff_id, case.state, case.due_at) == (None, State.RAISED, after(200))
 
 
-def test_who_is_overdue_is_followed_by_somebody_and_not_by_an_empty_step() -> None:
-    """He is on the way and has not arrived: the ladder takes one step, and would wait for another half hour."""
+def test_who_is_overdue_holds_it_no_longer_and_the_ladder_goes_its_way() -> None:
+    """He was to be there by now: as if he were not coming, and no step waits for somebody whom it did not call."""
     case = raised()
     ladder.take_step(case, after(0), ON_CALL)
     lifecycle.en_route(case, after(10), FIRST, BY_HAND)
     called(case)
     overdue = after(10 + case.policy.en_route_s)
     ladder.expire(case, overdue)
-    ladder.take_step(case, overdue, {"rota:2": [], "desk": []})
-    assert called(case) == []
-    assert case.due_at == overdue, "nobody was told: the next step at once"
+    assert (case.state, case.owner_staff_id) == (State.RAISED, None)
+    ladder.take_step(case, overdue, {"rota:2": [FIRST], "desk": []})
+    assert called(case) == [], "he is not called again"
+    assert case.due_at == overdue, "and nobody else was: the next step at once"
     ladder.take_step(case, overdue, {"manager": [THIRD]})
     assert called(case) == [THIRD]
-    assert case.due_at == overdue + timedelta(seconds=case.policy.en_route_s)
+    assert case.due_at == case.last_resort_at == overdue + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("comes", "span_s"), [(lifecycle.en_route, 1_800), (lifecycle.accept, 1_800), (lifecycle.arrive, 3_600)]
+)
+def test_who_is_overdue_and_comes_after_all_has_it_again(comes: Callable[..., object], span_s: int) -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    overdue = after(10 + case.policy.en_route_s)
+    ladder.expire(case, overdue)
+    ladder.take_step(case, overdue, {"rota:2": [SECOND]})
+    again = overdue + timedelta(seconds=5)
+    case.messages.clear()
+    comes(case, again, FIRST, BY_HAND)
+    assert (case.owner_staff_id, case.next_step_at) == (FIRST, None)
+    assert case.due_at == again + timedelta(seconds=span_s)
+    assert [(one.kind, one.staff_id) for one in case.messages] == [("handled", SECOND)]
+    count = len(case.events)
+    comes(case, again, FIRST, BY_HAND)
+    assert len(case.events) == count, "he has said so"
+
+
+def test_who_stays_overdue_is_asked_again_and_hurries_nothing() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    overdue = after(10 + case.policy.en_route_s)
+    ladder.expire(case, overdue)
+    ladder.take_step(case, overdue, {"rota:2": [SECOND]})
+    due = case.next_step_at = overdue + timedelta(hours=2)
+    again = overdue + timedelta(seconds=case.policy.en_route_s)
+    assert case.due_at == again
+    ladder.expire(case, again)
+    assert logged(case)[-1] == "arrival_overdue"
+    assert case.next_step_at == due
+
+
+def test_the_desks_time_runs_while_the_only_one_on_the_way_is_overdue() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    ladder.expire(case, after(10 + case.policy.en_route_s))
+    later = after(20 + case.policy.en_route_s)
+    lifecycle.acknowledge(case, later, DESK, BY_HAND)
+    assert (case.state, case.due_at) == (
+        State.ACKNOWLEDGED, later + timedelta(seconds=case.policy.acknowledged_s),
+    )  # fmt: skip
 
 
 def test_an_overdue_responder_who_is_alone_on_the_ladder_is_not_called_for_ever() -> None:
@@ -71,10 +121,11 @@ def test_an_overdue_responder_who_is_alone_on_the_ladder_is_not_called_for_ever(
     lifecycle.en_route(case, after(10), FIRST, BY_HAND)
     overdue = after(10 + case.policy.en_route_s)
     ladder.expire(case, overdue)
-    while case.due_at == overdue:
+    while case.next_step_at == overdue:
         ladder.take_step(case, overdue, {"rota:1": [FIRST], "desk": []})
-    assert case.step == 4, "once round"
-    assert case.due_at == overdue + timedelta(seconds=case.policy.en_route_s)
+    assert (case.step, case.exhausted) == (3, True), "to the end of the round"
+    assert case.last_resort_at == overdue, "there is nobody left to call"
+    assert case.next_step_at == overdue + timedelta(seconds=case.policy.loop_s)
 
 
 def test_the_first_to_accept_owns_it_and_the_next_one_takes_over() -> None:

@@ -209,10 +209,20 @@ class Night(RuleBasedStateMachine):
         assert case.exhausted
         assert case.last_resort_at is not None or case.last_resorts or case.taken
 
+    def late(self) -> set[object]:
+        """Who was to be there by now, by the log, and has said nothing since."""
+        late: set[object] = set()
+        for event in self.case.events:
+            if event.type == "arrival_overdue":
+                late.add(event.data["responder"])
+            elif event.type != "on_scene_overdue":
+                late.discard(event.data.get("responder"))
+        return late
+
     @invariant()
     def state_and_owner_follow_from_the_answers(self) -> None:
         case = self.case
-        states = {answer.state for answer in case.answers.values()}
+        states = {answer.state for who, answer in case.answers.items() if str(who) not in self.late()}
         expected = State.SUSPECTED if case.suspected else State.RAISED
         if case.acknowledged_by or ResponseState.ACCEPTED in states:
             expected = State.ACKNOWLEDGED
