@@ -48,7 +48,7 @@ _LOCK_FREE_ALARMS = text(_ALARMS + " SKIP LOCKED")
 # And the time: after the locks, so that it cannot lie before what whoever had them has logged.
 _RESPONSES = text("""
     SELECT clock.now, alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at, arrived_at,
-           left_at, device_at, expires_at
+           left_at, device_at, expires_at, overdue_at
     FROM (SELECT carebed_now() AS now) AS clock LEFT JOIN response ON alarm_id = ANY(:ids) ORDER BY staff_id
 """)
 
@@ -67,13 +67,13 @@ _SAVE_ALARM = text("""
 
 _SAVE_RESPONSE = text("""
     INSERT INTO response (alarm_id, staff_id, state, step, called_at, accepted_at, declined_at, en_route_at,
-        arrived_at, left_at, device_at, expires_at)
+        arrived_at, left_at, device_at, expires_at, overdue_at)
     VALUES (:alarm_id, :staff_id, :state, :step, :called_at, :accepted_at, :declined_at, :en_route_at, :arrived_at,
-        :left_at, :device_at, :expires_at)
+        :left_at, :device_at, :expires_at, :overdue_at)
     ON CONFLICT (alarm_id, staff_id) DO UPDATE SET state = EXCLUDED.state, step = EXCLUDED.step,
         called_at = EXCLUDED.called_at, accepted_at = EXCLUDED.accepted_at, declined_at = EXCLUDED.declined_at,
         en_route_at = EXCLUDED.en_route_at, arrived_at = EXCLUDED.arrived_at, left_at = EXCLUDED.left_at,
-        device_at = EXCLUDED.device_at, expires_at = EXCLUDED.expires_at
+        device_at = EXCLUDED.device_at, expires_at = EXCLUDED.expires_at, overdue_at = EXCLUDED.overdue_at
 """)
 
 # The alarm's one deadline: armed, moved to what is due next, or (below) ended with the alarm.
@@ -231,5 +231,5 @@ def _response_row(case: Case, answer: Answer) -> dict[str, Any]:
         "alarm_id": case.id, "staff_id": answer.staff_id, "state": str(answer.state), "step": answer.step,
         "called_at": answer.called_at, "accepted_at": answer.accepted_at, "declined_at": answer.declined_at,
         "en_route_at": answer.en_route_at, "arrived_at": answer.arrived_at, "left_at": answer.left_at,
-        "device_at": answer.device_at, "expires_at": answer.expires_at,
+        "device_at": answer.device_at, "expires_at": answer.expires_at, "overdue_at": answer.overdue_at,
     }  # fmt: skip

@@ -5,7 +5,7 @@ saves it. State, owner and next due time are derived here and nowhere else.
 """
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -45,11 +45,18 @@ class Answer:
     left_at: datetime | None = None
     device_at: datetime | None = None
     expires_at: datetime | None = None
+    overdue_at: datetime | None = None
 
     @property
     def active(self) -> bool:
-        """Is this person answering right now?"""
+        """Has this person accepted, is on the way or there?"""
         return self.state in ACTIVE
+
+    @property
+    def overdue(self) -> bool:
+        """Is he on the way, and should have been there? He may still come; until he says so again, nobody relies on
+        it."""
+        return self.state is ResponseState.EN_ROUTE and self.overdue_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,16 +172,9 @@ class Case:
         """Who has accepted, is on the way or there, overdue or not."""
         return frozenset(one for one, answer in self.answers.items() if answer.active)
 
-    def overdue(self, answer: Answer) -> bool:
-        """Is he on the way, and was to be there before the ladder last looked? He may still come; until he says so
-        again, nobody relies on it."""
-        if answer.state is not ResponseState.EN_ROUTE or answer.expires_at is None or answer.en_route_at is None:
-            return False
-        return answer.expires_at > answer.en_route_at + timedelta(seconds=self.policy.en_route_s)
-
     @property
     def _coming(self) -> list[Answer]:
-        return [answer for answer in self.answers.values() if answer.active and not self.overdue(answer)]
+        return [answer for answer in self.answers.values() if answer.active and not answer.overdue]
 
     @property
     def between_rounds(self) -> bool:
@@ -201,7 +201,7 @@ class Case:
         """Derived: closed state, else the furthest responder, else the desk's acknowledgement."""
         if self.closed_state is not None:
             return self.closed_state
-        states = {answer.state for answer in self.answers.values() if not self.overdue(answer)}
+        states = {answer.state for answer in self.answers.values() if not answer.overdue}
         if ResponseState.ARRIVED in states:
             return State.ON_SCENE
         if ResponseState.EN_ROUTE in states:

@@ -22,12 +22,13 @@ def expire(case: Case, now: datetime) -> None:
         if not answer.active or answer.expires_at is None or answer.expires_at > now:
             continue
         who = str(answer.staff_id)
-        goes_its_way = case.overdue(answer) and not case.held
+        goes_its_way = answer.overdue and not case.held
         if answer.state is ResponseState.ACCEPTED:
             # Accepted and not moving is no answer: he is called again, and so are the next.
             answer.state, answer.called_at, answer.expires_at = ResponseState.CALLED, answer.called_at or now, None
             case.log("acceptance_expired", now, ENGINE, responder=who)
         elif answer.state is ResponseState.EN_ROUTE:
+            answer.overdue_at = answer.overdue_at or now
             answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
             case.log("arrival_overdue", now, ENGINE, responder=who)
         else:

@@ -63,7 +63,7 @@ def accept(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     """A responder will go; the others who were called are told that they need not, but for those who are going: if two
     accept at once, neither must stay at home for the other. A drill is over with it: nobody is to set out."""
     _need_open(case)
-    if case.overdue(_answer(case, staff_id)):
+    if _answer(case, staff_id).overdue:
         en_route(case, now, staff_id, actor, at)
         return
     if _accepts(case, now, staff_id, actor, at) and case.open and actor.id != str(staff_id):
@@ -126,17 +126,17 @@ def en_route(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dateti
     """A responder is on the way; whoever had not accepted yet accepts with it. One who is overdue has his time anew."""
     _need_open(case)
     answer = _answer(case, staff_id)
-    if answer.state is ResponseState.EN_ROUTE and not case.overdue(answer):
+    if answer.state is ResponseState.EN_ROUTE and not answer.overdue:
         return
     if answer.state is ResponseState.ARRIVED:
         raise Refused("This responder has already arrived.")
-    if case.overdue(answer):
+    if answer.overdue:
         _comes_after_all(case, answer.en_route_at)
     else:
         accept(case, now, staff_id, actor, at)
     if not case.open:
         return
-    answer.state, answer.en_route_at, answer.device_at = ResponseState.EN_ROUTE, now, at
+    answer.state, answer.en_route_at, answer.overdue_at, answer.device_at = ResponseState.EN_ROUTE, now, None, at
     answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
     case.next_step_at = None
     case.log("en_route", now, actor, device_time=at, responder=str(staff_id))
@@ -148,7 +148,7 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     answer = _answer(case, staff_id)
     if answer.state is ResponseState.ARRIVED:
         return False
-    if case.overdue(answer):
+    if answer.overdue:
         _comes_after_all(case, answer.en_route_at)
     else:
         _accepts(case, now, staff_id, actor, at)

@@ -40,5 +40,6 @@ response = Table(
     instant("left_at"),
     instant("device_at"),
     instant("expires_at"),
+    instant("overdue_at", comment="since when he should have been there, until he says again that he comes"),
     Index("ix_response_staff_id", "staff_id"),
 )

@@ -31,7 +31,8 @@ class Place(Shape):
 
 
 class Response(Shape):
-    """Where one person stands with the alarm."""
+    """Where one person stands with the alarm. `overdue_at`: since when somebody who is on the way should have been
+    there; until he says again that he comes, the alarm is the station's."""
 
     staff: UUID
     name: str
@@ -39,6 +40,7 @@ class Response(Shape):
     called_at: datetime | None
     accepted_at: datetime | None
     en_route_at: datetime | None
+    overdue_at: datetime | None
     arrived_at: datetime | None
     left_at: datetime | None
 

@@ -37,6 +37,7 @@ _SAY: dict[str, tuple[str, str]] = {
     "passed": ("您收到的是较早的一次呼叫，现在响应仍然有效。", "A later call has gone out; your answer still counts."),
     "me_accepted": ("您已接受，请尽快出发。", "You have accepted. Please set out."),
     "me_en_route": ("您正在前往。", "You are on the way."),
+    "me_overdue": ("您本应已到达，正在呼叫其他人。", "You should have been there; others are being called."),
     "me_arrived": ("您已到达。", "You are there."),
     "me_declined": ("您已表示不能前往。", "You have said that you cannot go."),
     "me_handed_back": ("您已交回。", "You have handed it back."),
@@ -60,6 +61,7 @@ _BUTTONS: dict[Move, tuple[str, str]] = {
 _AFTER: dict[str | None, tuple[Move, ...]] = {
     "accepted": (Move.EN_ROUTE, Move.ARRIVE, Move.HAND_BACK),
     "en_route": (Move.ARRIVE, Move.HAND_BACK),
+    "overdue": (Move.ARRIVE, Move.EN_ROUTE, Move.HAND_BACK),
     "arrived": (Move.LEAVE,),
     "declined": (Move.ACCEPT,),
 }
@@ -70,7 +72,7 @@ def moves_of(alarm: dict[str, Any], staff: UUID, role: str) -> tuple[Move, ...]:
     if alarm["closed_at"] is not None:
         return ()
     mine = _mine(alarm, staff)
-    if role == "operator" and mine not in ACTIVE:
+    if role == "operator" and mine != "overdue" and mine not in ACTIVE:
         return (Move.HAND_BACK,) if alarm["owner"]["id"] == str(staff) else (Move.ACKNOWLEDGE, Move.DECLINE)
     return _AFTER.get(mine, (Move.ACCEPT, Move.DECLINE))
 
@@ -117,7 +119,7 @@ def _situation(alarm: dict[str, Any], language: str) -> str:
     """What has happened, in one sentence; numbers of people, not their names."""
     if alarm["closed_at"] is not None:
         return _said("over", language)
-    answering = [one for one in alarm["responses"] if one["state"] in ACTIVE]
+    answering = [one for one in alarm["responses"] if one["state"] in ACTIVE and not one["overdue_at"]]
     if any(one["state"] == "arrived" for one in answering):
         return _said("there", language)
     if answering:
@@ -126,7 +128,9 @@ def _situation(alarm: dict[str, Any], language: str) -> str:
 
 
 def _mine(alarm: dict[str, Any], staff: UUID) -> str | None:
-    return next((one["state"] for one in alarm["responses"] if one["staff"] == str(staff)), None)
+    """His response's state, or `overdue`."""
+    mine = next((one for one in alarm["responses"] if one["staff"] == str(staff)), None)
+    return None if mine is None else "overdue" if mine["overdue_at"] else str(mine["state"])
 
 
 def _local(at: str, zone: str) -> str:

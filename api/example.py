@@ -39,6 +39,7 @@ ALARM: dict[str, Any] = {
             "called_at": "2026-11-22T04:00:00.698Z",
             "accepted_at": "2026-11-22T04:00:21.033Z",
             "en_route_at": "2026-11-22T04:00:42.801Z",
+            "overdue_at": None,
             "arrived_at": None,
             "left_at": None,
         }

@@ -96,7 +96,7 @@ def _is_due(alarm: Row[Any], settled_at: datetime | None) -> list[str]:
 
 def _has_its_owner(alarm: Row[Any], answers: Sequence[Row[Any]]) -> list[str]:
     """A person while somebody holds it who is not overdue, else the station, whose ladder runs."""
-    active = {one.staff_id for one in answers if one.state in _ACTIVE and not _is_late(alarm, one)}
+    active = {one.staff_id for one in answers if one.state in _ACTIVE and not _is_late(one)}
     if alarm.closed_at is not None:
         return [] if not any(one.expires_at for one in answers) else ["closed, and an answer is to expire"]
     found = []
@@ -111,12 +111,9 @@ def _has_its_owner(alarm: Row[Any], answers: Sequence[Row[Any]]) -> list[str]:
     return found
 
 
-def _is_late(alarm: Row[Any], answer: Row[Any]) -> bool:
-    """Was he to be there by now? His time has been put off then."""
-    if answer.state != "en_route" or answer.expires_at is None:
-        return False
-    late: bool = answer.expires_at > answer.en_route_at + timedelta(seconds=policy_from(alarm.policy).en_route_s)
-    return late
+def _is_late(answer: Row[Any]) -> bool:
+    """Was he to be there by now?"""
+    return answer.state == "en_route" and answer.overdue_at is not None
 
 
 def _is_told_in_order(alarm: Row[Any], log: Sequence[Row[Any]], back_s: float) -> list[str]:
@@ -141,16 +138,18 @@ def _stands_as_told(
         replay = replayed(stage, alarm, log)
     except Wrong as wrong:
         return [str(wrong)]
+    if alarm.closed_at is not None:
+        answers = []
     active = {str(one.staff_id) for one in answers if one.state in _ACTIVE}
+    late = {str(one.staff_id) for one in answers if _is_late(one)}
     told = {
         "step": replay.step, "next_step_at": replay.next_at, "last_resort_at": replay.last_resort_at,
-        "last_resorts": replay.last_resorts, "active": set(replay.active), "due_at": replay.due_at,
+        "last_resorts": replay.last_resorts, "active": set(replay.active), "late": replay.late, "due_at": replay.due_at,
         "acknowledged_by": replay.desk,
     }  # fmt: skip
-    is_open = alarm.closed_at is None
     stands = {
         "step": alarm.step, "next_step_at": alarm.next_step_at, "last_resort_at": alarm.last_resort_at,
-        "last_resorts": alarm.last_resorts, "active": active if is_open else set(), "due_at": alarm.due_at,
+        "last_resorts": alarm.last_resorts, "active": active, "late": late, "due_at": alarm.due_at,
         "acknowledged_by": str(alarm.acknowledged_by) if alarm.acknowledged_by else None,
     }  # fmt: skip
     return [f"{what} is {stands[what]}, by the log {told[what]}" for what in told if told[what] != stands[what]]

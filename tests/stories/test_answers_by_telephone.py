@@ -103,6 +103,22 @@ async def test_from_a_stairwell_he_says_that_he_is_on_the_way_and_there(story: S
     assert len(story.visits) == 1
 
 
+async def test_stuck_on_the_way_one_word_and_the_others_need_not(story: Story) -> None:
+    await story.telephones("sms", of=["lin", "wu"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    assert await replies(story, "lin", "3") is Result.ON_THE_WAY
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect_told("expired", "lin", within=1_801, by="sms")
+    await story.expect_call("wu", by="sms")
+    await story.expect(state="raised", owner=None)
+    assert await replies(story, "lin", "在路上") is Result.ON_THE_WAY
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect_told("handled", "wu", by="sms")
+    await story.expect(state="en_route", owner="lin", due_in=1_800)
+    await story.expect_silence(1_700)
+
+
 async def test_who_went_by_a_key_is_written_to_how_he_goes_on_and_asked_when_he_says_nothing(story: Story) -> None:
     await story.telephones("voice", "sms", of=["lin", "wu"])
     await story.press()

@@ -11,8 +11,9 @@ from api.answer_page import moves_of
 ME = UUID(int=1)
 
 
-def alarm(state: str | None, *, mine: bool = False) -> dict[str, Any]:
-    responses = [] if state is None else [{"staff": str(ME), "state": state}]
+def alarm(state: str | None, *, mine: bool = False, overdue: bool = False) -> dict[str, Any]:
+    late = "2026-11-22T04:30:00.000Z" if overdue else None
+    responses = [] if state is None else [{"staff": str(ME), "state": state, "overdue_at": late}]
     return {"closed_at": None, "responses": responses, "owner": {"id": str(ME) if mine else "another"}}
 
 
@@ -26,3 +27,9 @@ def test_a_desk_takes_charge_and_goes_to_no_door_also_after_it_has_declined(stat
 def test_whoever_goes_can_hand_back_until_he_is_there(role: str) -> None:
     assert moves_of(alarm("accepted", mine=True), ME, role) == (Move.EN_ROUTE, Move.ARRIVE, Move.HAND_BACK)
     assert moves_of(alarm("arrived", mine=True), ME, role) == (Move.LEAVE,)
+
+
+@pytest.mark.parametrize("role", ["operator", "caregiver"])
+def test_whoever_should_have_been_there_can_say_that_he_still_comes(role: str) -> None:
+    assert moves_of(alarm("en_route", mine=True), ME, role) == (Move.ARRIVE, Move.HAND_BACK)
+    assert moves_of(alarm("en_route", overdue=True), ME, role) == (Move.ARRIVE, Move.EN_ROUTE, Move.HAND_BACK)

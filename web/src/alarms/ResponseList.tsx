@@ -21,13 +21,19 @@ export function ResponseList({ responses, isOver }: { responses: readonly Respon
       {responses.map((response) => {
         const at = lastWord(response);
         return (
-          <li key={response.staff} className="response" data-response={response.state}>
+          <li
+            key={response.staff}
+            className="response"
+            data-response={response.state}
+            data-overdue={Boolean(response.overdue_at)}
+          >
             <Icon name={ICON[response.state] ?? "person"} />
             <strong>{response.name}</strong>{" "}
             {isOver && response.state === "called"
               ? words.card.didNotAnswer
               : (words.responseStates[response.state] ?? response.state)}
             {at && <span className="dim"> {clockTime(at)}</span>}
+            {response.overdue_at && <strong className="late"> {words.card.overdue}</strong>}
           </li>
         );
       })}

@@ -90,6 +90,8 @@ export interface Response {
   called_at: string | null;
   accepted_at: string | null;
   en_route_at: string | null;
+  /** Since when somebody who is on the way should have been there. */
+  overdue_at: string | null;
   arrived_at: string | null;
   left_at: string | null;
 }

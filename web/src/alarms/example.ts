@@ -49,6 +49,7 @@ export function exampleResponse(staff: string, state: ResponseState): Response {
     called_at: "2026-11-22T04:00:01Z",
     accepted_at: null,
     en_route_at: null,
+    overdue_at: null,
     arrived_at: null,
     left_at: null,
   };

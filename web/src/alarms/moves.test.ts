@@ -43,6 +43,14 @@ describe("the moves a person may make", () => {
     expect(at("called", "accepted", "en_route", "arrived")).toEqual(["accept", "en-route", "arrive", "resolve"]);
   });
 
+  it("lets who should have been there say that he still comes", () => {
+    const late = { ...exampleResponse("p", "en_route"), overdue_at: "2026-11-22T04:30:00Z" };
+    expect(permittedMoves(exampleAlarm({ responses: [late] }), operator, "p")).toContain("en-route");
+    expect(permittedMoves(exampleAlarm({ responses: [{ ...late, overdue_at: null }] }), operator, "p")).not.toContain(
+      "en-route",
+    );
+  });
+
   it("lets only one who is called decline, and only one who is on it hand back", () => {
     const moves = (state: Parameters<typeof exampleResponse>[1]) =>
       permittedMoves(exampleAlarm({ responses: [exampleResponse("p", state)] }), operator, "p");

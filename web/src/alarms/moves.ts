@@ -1,5 +1,5 @@
 import { atDesk, type Me } from "../session/me";
-import { isOpen, type Alarm, type ResponseState } from "./alarm";
+import { isOpen, type Alarm, type Response, type ResponseState } from "./alarm";
 
 /** Every move, in the order of an alarm's life; each is a path below /alarms/{id}/. */
 export const MOVES = [
@@ -56,8 +56,8 @@ export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] 
   if (me.role === "supervisor") return [];
   const desk = atDesk(me);
   if (!isOpen(alarm)) return desk && !alarm.drill ? ["reopen", "comment"] : ["comment"];
-  const own = stateOf(alarm, me.id);
-  const moves = responderMoves(stateOf(alarm, responder));
+  const own = responseOf(alarm, me.id)?.state ?? null;
+  const moves = responderMoves(responseOf(alarm, responder));
   moves.add("comment");
   if (desk && !holds(alarm, me)) moves.add("acknowledge");
   if (desk && responder === me.id && holds(alarm, me)) moves.add("hand-back");
@@ -88,12 +88,12 @@ export function plainMove(label: string): string {
   return label.replace(/\s*…$/, "");
 }
 
-function responderMoves(state: ResponseState | null): Set<Move> {
-  switch (state) {
+function responderMoves(response: Response | null): Set<Move> {
+  switch (response?.state) {
     case "accepted":
       return new Set<Move>(["en-route", "arrive", "hand-back"]);
     case "en_route":
-      return new Set<Move>(["arrive", "hand-back"]);
+      return new Set<Move>([...(response.overdue_at ? (["en-route"] as const) : []), "arrive", "hand-back"]);
     case "arrived":
       return new Set<Move>(["leave", "hand-back"]);
     case "called":
@@ -110,6 +110,6 @@ function holds(alarm: Alarm, me: Me): boolean {
   );
 }
 
-function stateOf(alarm: Alarm, staff: string): ResponseState | null {
-  return alarm.responses.find((response) => response.staff === staff)?.state ?? null;
+function responseOf(alarm: Alarm, staff: string): Response | null {
+  return alarm.responses.find((response) => response.staff === staff) ?? null;
 }
