@@ -79,7 +79,9 @@ class Call:
 _MESSAGE = """
     SELECT message.id, message.alarm_id, alarm.area_code, message.staff_id, staff.role, staff.language, message.step,
         message.answer_code, message.contact_method_id, message.created_at, message.payload, alarm.closed_at,
-        alarm.drill, response.state AS response,
+        alarm.drill,
+        CASE WHEN response.state = 'en_route' AND response.overdue_at IS NOT NULL THEN 'overdue'
+            ELSE response.state END AS response,
         staff.active AND message.created_at > carebed_now() - CAST(:answerable AS interval)
             AND (message.kind <> ALL (:not_calls) OR message.payload ->> 'result' = ANY (:go_on))
             AND NOT EXISTS (SELECT FROM contact_method
@@ -322,12 +324,12 @@ async def sms_reply(
 
 
 #: What is said is about an alarm with which one stands like this, the likeliest first: a call that waits, what one has
-#: taken. None: the desk, which has no response rows.
+#: taken. None: the desk, which has no response rows. Who is overdue has been asked, like who is called.
 _ABOUT: dict[Said, tuple[frozenset[str | None], ...]] = {
-    Said.GOES: (frozenset({None, "called"}),),
-    Said.STAYS: (frozenset({None, "called"}), ACTIVE),
-    Said.ON_THE_WAY: (frozenset({"accepted"}), frozenset({None, "called"}), frozenset({"en_route"})),
-    Said.THERE: (frozenset({"en_route"}), frozenset({"accepted"}), frozenset({None, "called"})),
+    Said.GOES: (frozenset({None, "called", "overdue"}),),
+    Said.STAYS: (frozenset({None, "called", "overdue"}), ACTIVE),
+    Said.ON_THE_WAY: (frozenset({"accepted", "overdue"}), frozenset({None, "called"}), frozenset({"en_route"})),
+    Said.THERE: (frozenset({"en_route", "overdue"}), frozenset({"accepted"}), frozenset({None, "called"})),
 }
 
 

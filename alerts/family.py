@@ -36,8 +36,8 @@ _REAL = frozenset({str(Outcome.EMERGENCY), str(Outcome.HELP_GIVEN), str(Outcome.
 _NOTHING = frozenset({str(Outcome.FALSE_ALARM), str(Outcome.TEST)})
 _ENDS = frozenset({"resolved", "cancelled", "cleared", "movement_after_fall"})
 _NOT_COMING = frozenset({"handed_back", "acceptance_expired", "arrival_overdue"})
-#: Who goes says it once as a rule; who was overdue may say so again, or just be there.
-_COMES = frozenset({"accepted", "en_route", "arrived"})
+#: Who goes says it once as a rule; who was overdue may say so again.
+_COMES = frozenset({"accepted", "en_route"})
 
 Clock = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 

@@ -162,9 +162,11 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
 
 
 def _comes_after_all(case: Case, set_out_at: datetime | None) -> None:
-    """The ladder pauses again, and those who have been called since he set out are told that they need not."""
-    if not case.answered:
-        case.say(Phrase.HELP_IS_COMING)
+    """The ladder pauses again, and those who have been called since he set out are told that they need not; unless
+    somebody else goes, who has paused it and by whom they know."""
+    if case.answered:
+        return
+    case.say(Phrase.HELP_IS_COMING)
     case.next_step_at = case.last_resort_at = None
     called = {one.staff_id: one.called_at for one in case.answers.values() if one.state is ResponseState.CALLED}
     case.tell("handled", [one for one, at in called.items() if at is not None and at > (set_out_at or at)])
@@ -195,6 +197,7 @@ def hand_back(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datet
     if not holds and (answer is None or not answer.active):
         raise Refused("Only who holds the alarm can hand it back.")
     was_there = answer is not None and answer.state is ResponseState.ARRIVED
+    relied_on = holds or answer is None or not answer.overdue
     if answer is not None and answer.active:
         answer.state, answer.device_at, answer.expires_at = ResponseState.HANDED_BACK, at, None
         if was_there:
@@ -202,7 +205,8 @@ def hand_back(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datet
     if holds:
         _release(case)
     case.log("handed_back", now, actor, device_time=at, responder=str(staff_id))
-    _lost_answer(case, now)
+    if relied_on:  # else the ladder has gone on already
+        _lost_answer(case, now)
     return was_there
 
 
@@ -289,7 +293,7 @@ def clear(case: Case, now: datetime, happened_at: datetime, why: Mapping[str, An
     _need_open(case)
     if case.taken or kind_of(case.kind).closing is Closing.BY_PERSON:
         case.log("cleared_remark", now, ENGINE, device_time=happened_at, why=why)
-        case.tell("cleared_remark", [case.owner_staff_id] if case.owner_staff_id else [])
+        case.tell("cleared_remark", [case.owner_staff_id] if case.owner_staff_id else sorted(case.going))
         return False
     _close(case, State.CANCELLED, now)
     case.log("cleared", now, ENGINE, device_time=happened_at, why=why)
@@ -352,7 +356,7 @@ def _close(case: Case, state: State, now: datetime) -> None:
     case.closed_state, case.closed_at = state, now
     case.next_step_at = case.acknowledgement_expires_at = case.last_resort_at = None
     for answer in case.answers.values():
-        answer.expires_at = None
+        answer.expires_at = answer.overdue_at = None
         if answer.state is ResponseState.ARRIVED:
             answer.state, answer.left_at = ResponseState.LEFT, now
 

@@ -142,7 +142,7 @@ async def raise_alarms(
     for _ in range(_PASSES):
         savepoint = await conn.begin_nested()
         loaded = await _look(conn, keys, raised)
-        raised.now = now = book.no_earlier(now, loaded.values())
+        raised.now = now = book.no_earlier(now, (*raised.cases.values(), *loaded.values()))
         meant = pressed_often(signals, now, raised.open_cases)
         new = await _open_missing(conn, now, meant, raised.open_cases)
         if new is not None:

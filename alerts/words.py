@@ -268,8 +268,11 @@ _SOMEBODY = ("工作人员", "Somebody")
 
 
 def _who(alarm: dict[str, Any], at: int) -> str:
-    """The first name of the one who goes; somebody, where it is not known any more."""
-    going = [one for one in alarm.get("responses") or () if one.get("state") in ACTIVE and one.get("name")]
+    """The first name of the one who goes and is not overdue; somebody, where it is not known any more."""
+    going = [
+        one for one in alarm.get("responses") or ()
+        if one.get("state") in ACTIVE and one.get("name") and not one.get("overdue_at")
+    ]  # fmt: skip
     first = min(going, key=lambda one: one.get("accepted_at") or "~", default=None)
     return first_name(str(first["name"])) if first else _SOMEBODY[at]
 

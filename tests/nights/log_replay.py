@@ -196,10 +196,12 @@ class Replay:
 
     def _handed_back(self, line: Line) -> None:
         who = line.data["responder"]
+        relied_on = who not in self.late or self.desk == who
         self._goes_not(who)
         if self.desk == who:
             self.desk = None
-        self._lost_answer(line)
+        if relied_on:
+            self._lost_answer(line)
 
     def _returned(self, line: Line) -> None:
         self.desk = None
@@ -227,10 +229,11 @@ class Replay:
 
     def _arrival_overdue(self, line: Line) -> None:
         who, next_at = line.data["responder"], self.next_at
-        goes_its_way = who in self.late and not self.held
+        known = who in self.late
         self._overdue(line, "en_route_s")
         self.late.add(who)
-        if goes_its_way:
+        known = known or self.answered
+        if known:
             self.next_at = next_at
 
     def _on_scene_overdue(self, line: Line) -> None:

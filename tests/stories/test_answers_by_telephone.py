@@ -119,6 +119,24 @@ async def test_stuck_on_the_way_one_word_and_the_others_need_not(story: Story) -
     await story.expect_silence(1_700)
 
 
+async def test_a_word_without_a_code_is_about_what_he_is_overdue_for_and_not_the_next_call(story: Story) -> None:
+    await story.telephones("sms", of=["lin"])
+    await story.press()
+    await story.expect_call("lin", by="sms")
+    await story.does("lin", Move.EN_ROUTE)
+    await story.expect_told("expired", "lin", within=1_801, by="sms")
+    first = story.alarm
+    await story.press("smoke")
+    await story.expect_call("lin", by="sms")
+    assert await replies(story, "lin", "1") is Result.UNCLEAR, "either"
+    await story.expect_told("answer", "lin", by="sms")
+    assert await replies(story, "lin", "3") is Result.ON_THE_WAY
+    await story.expect_told("answer", "lin", by="sms")
+    await story.expect(state="raised", owner=None)
+    story.alarm = first
+    await story.expect(state="en_route", owner="lin", due_in=1_800)
+
+
 async def test_who_went_by_a_key_is_written_to_how_he_goes_on_and_asked_when_he_says_nothing(story: Story) -> None:
     await story.telephones("voice", "sms", of=["lin", "wu"])
     await story.press()

@@ -87,7 +87,7 @@ def test_she_hears_that_who_was_coming_is_not_and_of_the_next_one(kind: str) -> 
     assert daughter.resolved() == OVER
 
 
-@pytest.mark.parametrize("comes", [lifecycle.en_route, lifecycle.arrive])
+@pytest.mark.parametrize("comes", [lifecycle.en_route, lifecycle.accept])
 def test_she_hears_that_who_was_coming_is_late_and_that_he_comes_after_all(comes: Callable[..., object]) -> None:
     daughter = Family("inactivity")
     daughter.paged()
@@ -193,12 +193,13 @@ def test_relatives_have_words_of_their_own_without_more_of_a_person_than_a_first
     alarm = {
         "id": UUID(int=3), "kind": "sos", "place": {"address": "12 Lane\nFlat 3"}, "resident_name": "陈秀英",
         "responses": [{"name": "许文静", "state": "en_route", "accepted_at": "2"}, {"name": "王强", "state": "accepted",
-                       "accepted_at": "1"}, {"name": "赵六", "state": "declined"}],
+                       "accepted_at": "1"}, {"name": "赵六", "state": "declined"},
+                      {"name": "孙伟", "state": "en_route", "accepted_at": "0", "overdue_at": "3"}],
     }  # fmt: skip
     for language in ("zh", "en"):
         said = words(kind, alarm, language)
         assert said.body != words("called", alarm, language).body
-        assert not any(one in said.body + said.title for one in ("许", "王强", "赵", "陈", "Flat"))
+        assert not any(one in said.body + said.title for one in ("许", "王强", "赵", "伟", "陈", "Flat"))
         assert ("强" in said.body) is (kind == COMING)
     nobody = words("family_coming", {**alarm, "responses": []}, "en")
     assert nobody.body.startswith("12 Lane: Emergency call. Somebody is on the way.")

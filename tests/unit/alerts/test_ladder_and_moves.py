@@ -103,6 +103,54 @@ def test_who_stays_overdue_is_asked_again_and_hurries_nothing() -> None:
     assert case.next_step_at == due
 
 
+def test_whoever_stays_away_has_nobody_called_while_somebody_else_is_there() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    ladder.expire(case, after(10 + case.policy.en_route_s))
+    lifecycle.arrive(case, after(20 + case.policy.en_route_s), SECOND, BY_HAND)
+    ladder.expire(case, after(10 + 2 * case.policy.en_route_s))
+    assert logged(case)[-1] == "arrival_overdue"
+    assert case.next_step_at is None
+
+
+def test_who_is_overdue_and_gives_it_back_hurries_nothing() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    overdue = after(10 + case.policy.en_route_s)
+    ladder.expire(case, overdue)
+    ladder.take_step(case, overdue, {"rota:2": [SECOND]})
+    due = case.next_step_at
+    lifecycle.hand_back(case, overdue + timedelta(seconds=5), FIRST, BY_HAND)
+    assert (case.next_step_at, case.answers[FIRST].state) == (due, ResponseState.HANDED_BACK)
+
+
+def test_while_somebody_comes_nobody_is_called_because_another_is_late() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    lifecycle.en_route(case, after(100), SECOND, BY_HAND)
+    case.messages.clear()
+    ladder.expire(case, after(10 + case.policy.en_route_s))
+    assert (case.owner_staff_id, case.next_step_at) == (SECOND, None)
+    lifecycle.arrive(case, after(20 + case.policy.en_route_s), FIRST, BY_HAND)
+    assert [(one.kind, one.staff_id) for one in case.messages] == [("expired", FIRST)]
+
+
+def test_who_is_overdue_hears_what_whoever_holds_it_would_hear_and_is_overdue_no_longer_when_it_is_over() -> None:
+    case = raised()
+    ladder.take_step(case, after(0), ON_CALL)
+    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    overdue = after(10 + case.policy.en_route_s)
+    ladder.expire(case, overdue)
+    case.messages.clear()
+    lifecycle.clear(case, overdue, overdue, {})
+    assert [(one.kind, one.staff_id) for one in case.messages] == [("cleared_remark", FIRST)]
+    lifecycle.resolve(case, overdue, DESK, BY_HAND, Outcome.HELP_GIVEN, None)
+    assert not case.answers[FIRST].overdue
+
+
 def test_the_desks_time_runs_while_the_only_one_on_the_way_is_overdue() -> None:
     case = raised()
     ladder.take_step(case, after(0), ON_CALL)

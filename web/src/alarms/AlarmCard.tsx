@@ -9,7 +9,7 @@ import type { Board } from "./board";
 import { Countdown } from "./Countdown";
 import { kindName } from "./kind";
 import { MoveBar } from "./MoveBar";
-import { nextMove, permittedMoves, type Move } from "./moves";
+import { nextMove, permittedMoves, responseOf, type Move } from "./moves";
 import { MoveButton } from "./MoveButton";
 import { WhereItHappened } from "./WhereItHappened";
 import { ResponseList } from "./ResponseList";
@@ -32,7 +32,8 @@ export const AlarmCard = memo(function AlarmCard({ board, alarm, onMove, onDetai
   const isSelected = useFrom(board, ({ selected, tab }) => selected[tab] === alarm.id);
   const title = useFocusThatFollows(isSelected, alarm);
   const kind = kindName(alarm, words);
-  const next = nextMove(permittedMoves(alarm, board.me, board.responderFor(alarm)));
+  const responder = board.responderFor(alarm);
+  const next = nextMove(permittedMoves(alarm, board.me, responder), responseOf(alarm, responder));
   return (
     <article
       className="card"

@@ -4,7 +4,7 @@ import { atDesk } from "../session/me";
 import type { Alarm } from "./alarm";
 import type { Board } from "./board";
 import { responderChoices } from "./board-state";
-import { nextMove, permittedMoves, RESPONDER_MOVES, type Move } from "./moves";
+import { nextMove, permittedMoves, RESPONDER_MOVES, responseOf, type Move } from "./moves";
 import { MoveButton } from "./MoveButton";
 
 interface MoveBarProps {
@@ -18,8 +18,9 @@ interface MoveBarProps {
 export function MoveBar({ board, alarm, onMove, onDetails }: MoveBarProps) {
   const words = useWords();
   useFrom(board, ({ responders }) => responders.get(alarm.id)); // what is possible depends on for whom
-  const moves = permittedMoves(alarm, board.me, board.responderFor(alarm));
-  const main = nextMove(moves);
+  const responder = board.responderFor(alarm);
+  const moves = permittedMoves(alarm, board.me, responder);
+  const main = nextMove(moves, responseOf(alarm, responder));
   return (
     <div className="move-bar" role="group" aria-label={words.moves.group}>
       {moves.map((move) => (

@@ -49,6 +49,7 @@ describe("the moves a person may make", () => {
     expect(permittedMoves(exampleAlarm({ responses: [{ ...late, overdue_at: null }] }), operator, "p")).not.toContain(
       "en-route",
     );
+    expect(nextMove(["en-route", "arrive"], late)).toBe("arrive");
   });
 
   it("lets only one who is called decline, and only one who is on it hand back", () => {
@@ -101,6 +102,9 @@ describe("the likely responder", () => {
     ];
     expect(likelyResponder(exampleAlarm({ responses }), operator)).toBe("c");
     expect(likelyResponder(exampleAlarm({ responses: responses.slice(0, 1) }), operator)).toBe("me");
+    const late = { ...exampleResponse("d", "en_route"), overdue_at: "2026-11-22T04:30:00Z" };
+    expect(likelyResponder(exampleAlarm({ responses: [late, ...responses.slice(0, 2)] }), operator)).toBe("b");
+    expect(likelyResponder(exampleAlarm({ responses: [late] }), operator)).toBe("d");
     expect(likelyResponder(exampleAlarm({ responses }), person("caregiver"))).toBe("me");
   });
 });

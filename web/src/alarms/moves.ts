@@ -66,21 +66,27 @@ export function permittedMoves(alarm: Alarm, me: Me, responder: string): Move[] 
   return MOVES.filter((move) => moves.has(move) && !(alarm.drill && TO_THE_DOOR.has(move)));
 }
 
-/** The move that brings the alarm on, shown as the main button. */
-export function nextMove(moves: readonly Move[]): Move | null {
+/**
+ * The move that brings the alarm on, shown as the main button. That somebody who is overdue still comes pauses the
+ * ladder, so it takes a choice.
+ */
+export function nextMove(moves: readonly Move[], responder: Response | null = null): Move | null {
   const onward: readonly Move[] = ["acknowledge", "accept", "en-route", "arrive", "resolve", "reopen"];
-  return onward.find((move) => moves.includes(move)) ?? null;
+  return onward.find((move) => moves.includes(move) && !(move === "en-route" && responder?.overdue_at)) ?? null;
 }
 
-/** For whom a responder move is meant if nothing is chosen: whoever is furthest on the way, else the person here. */
+/**
+ * For whom a responder move is meant if nothing is chosen: whoever is furthest on the way and not overdue, whoever is
+ * overdue, else the person here.
+ */
 export function likelyResponder(alarm: Alarm, me: Me): string {
   const order: readonly ResponseState[] = ["arrived", "en_route", "accepted"];
   if (!atDesk(me)) return me.id;
   for (const state of order) {
-    const found = alarm.responses.find((response) => response.state === state);
+    const found = alarm.responses.find((response) => response.state === state && !response.overdue_at);
     if (found) return found.staff;
   }
-  return me.id;
+  return alarm.responses.find((response) => response.overdue_at)?.staff ?? me.id;
 }
 
 /** A move's label without the dots that announce a dialog. */
@@ -110,6 +116,7 @@ function holds(alarm: Alarm, me: Me): boolean {
   );
 }
 
-function responseOf(alarm: Alarm, staff: string): Response | null {
+/** Where this person stands with the alarm. */
+export function responseOf(alarm: Alarm, staff: string): Response | null {
   return alarm.responses.find((response) => response.staff === staff) ?? null;
 }
