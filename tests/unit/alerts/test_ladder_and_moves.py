@@ -5,10 +5,11 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from cases import BY_HAND, DESK, FIRST, ON_CALL, SECOND, STRANGER, THIRD, WEARER, after, called, logged, raised
+from cases import BY_HAND, DESK, FIRST, LADDER, ON_CALL, SECOND, STRANGER, THIRD, WEARER, after, called, logged, raised
 
 from alerts import ladder, lifecycle
 from alerts.alarm import KINDS, Outcome, Priority, State
+from alerts.case import Case
 from alerts.lifecycle import Refused
 from alerts.policy import DEFAULT_POLICY, PLATFORM_POLICY, WORK_ORDER_POLICY, Policy
 from alerts.response import ResponseState
@@ -50,34 +51,44 @@ def test_desk_and_responder_run_out_at_the_same_time() -> None:
     assert (case.owner_staff_id, case.state, case.due_at) == (None, State.RAISED, after(200))
 
 
-def test_who_is_overdue_holds_it_no_longer_and_the_ladder_goes_its_way() -> None:
-    """He was to be there by now: as if he were not coming, and no step waits for somebody whom it did not call."""
+OVERDUE_AT = after(10 + LADDER.en_route_s)
+
+
+def on_the_way() -> Case:
+    """FIRST has set out, and was to be there by OVERDUE_AT."""
     case = raised()
     ladder.take_step(case, after(0), ON_CALL)
     lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    return case
+
+
+def overdue() -> Case:
+    """He is not there by then."""
+    case = on_the_way()
+    ladder.expire(case, OVERDUE_AT)
+    return case
+
+
+def test_who_is_overdue_holds_it_no_longer_and_the_ladder_goes_its_way() -> None:
+    """He was to be there by now: as if he were not coming, and no step waits for somebody whom it did not call."""
+    case = overdue()
     called(case)
-    overdue = after(10 + case.policy.en_route_s)
-    ladder.expire(case, overdue)
     assert (case.state, case.owner_staff_id) == (State.RAISED, None)
-    ladder.take_step(case, overdue, {"rota:2": [FIRST], "desk": []})
+    ladder.take_step(case, OVERDUE_AT, {"rota:2": [FIRST], "desk": []})
     assert called(case) == [], "he is not called again"
-    assert case.due_at == overdue, "and nobody else was: the next step at once"
-    ladder.take_step(case, overdue, {"manager": [THIRD]})
+    assert case.due_at == OVERDUE_AT, "and nobody else was: the next step at once"
+    ladder.take_step(case, OVERDUE_AT, {"manager": [THIRD]})
     assert called(case) == [THIRD]
-    assert case.due_at == case.last_resort_at == overdue + timedelta(seconds=60)
+    assert case.due_at == case.last_resort_at == OVERDUE_AT + timedelta(seconds=60)
 
 
 @pytest.mark.parametrize(
     ("comes", "span_s"), [(lifecycle.en_route, 1_800), (lifecycle.accept, 1_800), (lifecycle.arrive, 3_600)]
 )
 def test_who_is_overdue_and_comes_after_all_has_it_again(comes: Callable[..., object], span_s: int) -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    overdue = after(10 + case.policy.en_route_s)
-    ladder.expire(case, overdue)
-    ladder.take_step(case, overdue, {"rota:2": [SECOND]})
-    again = overdue + timedelta(seconds=5)
+    case = overdue()
+    ladder.take_step(case, OVERDUE_AT, {"rota:2": [SECOND]})
+    again = OVERDUE_AT + timedelta(seconds=5)
     case.messages.clear()
     comes(case, again, FIRST, BY_HAND)
     assert (case.owner_staff_id, case.next_step_at) == (FIRST, None)
@@ -89,14 +100,10 @@ def test_who_is_overdue_and_comes_after_all_has_it_again(comes: Callable[..., ob
 
 
 def test_who_stays_overdue_is_asked_again_and_hurries_nothing() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    overdue = after(10 + case.policy.en_route_s)
-    ladder.expire(case, overdue)
-    ladder.take_step(case, overdue, {"rota:2": [SECOND]})
-    due = case.next_step_at = overdue + timedelta(hours=2)
-    again = overdue + timedelta(seconds=case.policy.en_route_s)
+    case = overdue()
+    ladder.take_step(case, OVERDUE_AT, {"rota:2": [SECOND]})
+    due = case.next_step_at = OVERDUE_AT + timedelta(hours=2)
+    again = OVERDUE_AT + timedelta(seconds=case.policy.en_route_s)
     assert case.due_at == again
     ladder.expire(case, again)
     assert logged(case)[-1] == "arrival_overdue"
@@ -104,59 +111,43 @@ def test_who_stays_overdue_is_asked_again_and_hurries_nothing() -> None:
 
 
 def test_whoever_stays_away_has_nobody_called_while_somebody_else_is_there() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    ladder.expire(case, after(10 + case.policy.en_route_s))
-    lifecycle.arrive(case, after(20 + case.policy.en_route_s), SECOND, BY_HAND)
-    ladder.expire(case, after(10 + 2 * case.policy.en_route_s))
+    case = overdue()
+    lifecycle.arrive(case, OVERDUE_AT + timedelta(seconds=10), SECOND, BY_HAND)
+    ladder.expire(case, OVERDUE_AT + timedelta(seconds=case.policy.en_route_s))
     assert logged(case)[-1] == "arrival_overdue"
     assert case.next_step_at is None
 
 
 def test_who_is_overdue_and_gives_it_back_hurries_nothing() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    overdue = after(10 + case.policy.en_route_s)
-    ladder.expire(case, overdue)
-    ladder.take_step(case, overdue, {"rota:2": [SECOND]})
+    case = overdue()
+    ladder.take_step(case, OVERDUE_AT, {"rota:2": [SECOND]})
     due = case.next_step_at
-    lifecycle.hand_back(case, overdue + timedelta(seconds=5), FIRST, BY_HAND)
+    lifecycle.hand_back(case, OVERDUE_AT + timedelta(seconds=5), FIRST, BY_HAND)
     assert (case.next_step_at, case.answers[FIRST].state) == (due, ResponseState.HANDED_BACK)
 
 
 def test_while_somebody_comes_nobody_is_called_because_another_is_late() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
+    case = on_the_way()
     lifecycle.en_route(case, after(100), SECOND, BY_HAND)
     case.messages.clear()
-    ladder.expire(case, after(10 + case.policy.en_route_s))
+    ladder.expire(case, OVERDUE_AT)
     assert (case.owner_staff_id, case.next_step_at) == (SECOND, None)
-    lifecycle.arrive(case, after(20 + case.policy.en_route_s), FIRST, BY_HAND)
+    lifecycle.arrive(case, OVERDUE_AT + timedelta(seconds=10), FIRST, BY_HAND)
     assert [(one.kind, one.staff_id) for one in case.messages] == [("expired", FIRST)]
 
 
 def test_who_is_overdue_hears_what_whoever_holds_it_would_hear_and_is_overdue_no_longer_when_it_is_over() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    overdue = after(10 + case.policy.en_route_s)
-    ladder.expire(case, overdue)
+    case = overdue()
     case.messages.clear()
-    lifecycle.clear(case, overdue, overdue, {})
+    lifecycle.clear(case, OVERDUE_AT, OVERDUE_AT, {})
     assert [(one.kind, one.staff_id) for one in case.messages] == [("cleared_remark", FIRST)]
-    lifecycle.resolve(case, overdue, DESK, BY_HAND, Outcome.HELP_GIVEN, None)
+    lifecycle.resolve(case, OVERDUE_AT, DESK, BY_HAND, Outcome.HELP_GIVEN, None)
     assert not case.answers[FIRST].overdue
 
 
 def test_the_desks_time_runs_while_the_only_one_on_the_way_is_overdue() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    ladder.expire(case, after(10 + case.policy.en_route_s))
-    later = after(20 + case.policy.en_route_s)
+    case = overdue()
+    later = OVERDUE_AT + timedelta(seconds=10)
     lifecycle.acknowledge(case, later, DESK, BY_HAND)
     assert (case.state, case.due_at) == (
         State.ACKNOWLEDGED, later + timedelta(seconds=case.policy.acknowledged_s),
@@ -164,16 +155,12 @@ def test_the_desks_time_runs_while_the_only_one_on_the_way_is_overdue() -> None:
 
 
 def test_an_overdue_responder_who_is_alone_on_the_ladder_is_not_called_for_ever() -> None:
-    case = raised()
-    ladder.take_step(case, after(0), ON_CALL)
-    lifecycle.en_route(case, after(10), FIRST, BY_HAND)
-    overdue = after(10 + case.policy.en_route_s)
-    ladder.expire(case, overdue)
-    while case.next_step_at == overdue:
-        ladder.take_step(case, overdue, {"rota:1": [FIRST], "desk": []})
+    case = overdue()
+    while case.next_step_at == OVERDUE_AT:
+        ladder.take_step(case, OVERDUE_AT, {"rota:1": [FIRST], "desk": []})
     assert (case.step, case.exhausted) == (3, True), "to the end of the round"
-    assert case.last_resort_at == overdue, "there is nobody left to call"
-    assert case.next_step_at == overdue + timedelta(seconds=case.policy.loop_s)
+    assert case.last_resort_at == OVERDUE_AT, "there is nobody left to call"
+    assert case.next_step_at == OVERDUE_AT + timedelta(seconds=case.policy.loop_s)
 
 
 def test_the_first_to_accept_owns_it_and_the_next_one_takes_over() -> None:
