@@ -127,7 +127,7 @@ class Auditor:
                 return
             if not found:
                 if not case.taken:
-                    lifecycle.clear(case, raised.now, now, why_audit_over())
+                    lifecycle.clear(case, now, now, why_audit_over())
             elif more := named.keys() - there.get("found", {}).keys():
                 await remark(conn, case, now, ENGINE, also_found(more))
         elif found:

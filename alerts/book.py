@@ -123,7 +123,7 @@ async def load(conn: AsyncConnection, alarm_ids: Iterable[UUID], *, skip_locked:
 
 def no_earlier(now: datetime, cases: Iterable[Case]) -> datetime:
     """`now`, or when these were in hand, if that is later: what is then done with them is done by one time."""
-    return max((now, *(case.in_hand_at or now for case in cases)))
+    return max((case.no_earlier(now) for case in cases), default=now)
 
 
 def _case(row: RowMapping) -> Case:

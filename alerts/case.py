@@ -240,9 +240,13 @@ class Case:
     def log(
         self, event: str, at: datetime, actor: Actor, /, *, device_time: datetime | None = None, **data: object
     ) -> None:
-        """Add a line to the event log. `at`: when it happened; at the earliest when the alarm was in hand, for whoever
-        had it before has written down what happened until then."""
-        self.events.append(Event(event, max(at, self.in_hand_at or at), actor, device_time, data))
+        """Add a line to the event log. `at`: when it happened (see `no_earlier`)."""
+        self.events.append(Event(event, self.no_earlier(at), actor, device_time, data))
+
+    def no_earlier(self, at: datetime) -> datetime:
+        """`at`, or when the alarm came in hand if that is later: whoever had it before has written down what happened
+        until then."""
+        return max(at, self.in_hand_at or at)
 
     def tell(self, kind: str, staff_ids: list[UUID]) -> None:
         """Tell people something, each once."""

@@ -152,5 +152,5 @@ async def watch_tests(database: Database, settings: Settings) -> None:
         raised = await raise_alarms(conn, now, signals, sorted(key for key, is_open in said.items() if is_open))
         for key, case in raised.open_cases.items():
             if key not in late and case.open and not case.taken:
-                lifecycle.clear(case, raised.now, now, why_test_calls_made())
+                lifecycle.clear(case, now, now, why_test_calls_made())
         await book.finish(conn, now, raised.cases.values(), channels(settings))

@@ -342,7 +342,8 @@ def over(case: Case, now: datetime, actor: Actor, device_id: str, happened_at: d
     _need_open(case)
     if not any(one.id == device_id and one.over_at is None for one in case.devices):
         return False
-    case.devices = tuple(Calling(one.id, one.since, now) if one.id == device_id else one for one in case.devices)
+    over_at = case.no_earlier(now)
+    case.devices = tuple(Calling(one.id, one.since, over_at) if one.id == device_id else one for one in case.devices)
     case.log("signal_over", now, actor, device_time=happened_at, device=device_id)
     return True
 
@@ -353,6 +354,7 @@ def _tell_last_resort(case: Case, kind: str) -> None:
 
 
 def _close(case: Case, state: State, now: datetime) -> None:
+    now = case.no_earlier(now)
     case.closed_state, case.closed_at = state, now
     case.next_step_at = case.acknowledgement_expires_at = case.last_resort_at = None
     for answer in case.answers.values():

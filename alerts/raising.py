@@ -85,10 +85,8 @@ def merge_key(home_id: UUID, resident_id: UUID | None, kind: str, device_id: str
 
 @dataclass(slots=True)
 class Raised:
-    """What became of the signals: per signal the alarm's id, or None where it is held back (`hold`). `now`: when the
-    alarms were in hand; what is done with them besides is done by it."""
+    """What became of the signals: per signal the alarm's id, or None where it is held back (`hold`)."""
 
-    now: datetime
     cases: dict[UUID, Case] = field(default_factory=dict)
     alarm_ids: list[UUID | None] = field(default_factory=list)
     open_cases: dict[str, Case] = field(default_factory=dict)
@@ -132,7 +130,7 @@ async def raise_alarms(
     `besides`: further merge keys whose open alarms are locked and loaded at the same time, for cancels.
     `cases`: what this transaction has loaded already; what it finds besides is added to it.
     """
-    raised = Raised(now, cases={} if cases is None else cases, alarm_ids=[None] * len(signals))
+    raised = Raised(cases={} if cases is None else cases, alarm_ids=[None] * len(signals))
     keys = sorted({one.merge_key for signal in signals for one in (signal, signal.becomes) if one} | set(besides))
     if not keys:
         return raised
@@ -142,7 +140,7 @@ async def raise_alarms(
     for _ in range(_PASSES):
         savepoint = await conn.begin_nested()
         loaded = await _look(conn, keys, raised)
-        raised.now = now = book.no_earlier(now, (*raised.cases.values(), *loaded.values()))
+        now = book.no_earlier(now, (*raised.cases.values(), *loaded.values()))
         meant = pressed_often(signals, now, raised.open_cases)
         new = await _open_missing(conn, now, meant, raised.open_cases)
         if new is not None:

@@ -142,7 +142,7 @@ async def _say(conn: AsyncConnection, now: datetime, found: Mapping[Place, Verdi
         elif case.taken:
             await remark(conn, case, now, ENGINE, why_ready()["text"])
         else:
-            lifecycle.clear(case, raised.now, now, why_ready())
+            lifecycle.clear(case, now, now, why_ready())
     await book.finish(conn, now, raised.cases.values(), through)
 
 

@@ -137,14 +137,12 @@ class AlarmLane:
             case = raised.open_cases.get(key)
             if case is not None and case.open:
                 entry.alarm_id = case.id
-                lifecycle.cancel(case, raised.now, actor_of(entry.item), entry.item.message.time)
+                lifecycle.cancel(case, now, actor_of(entry.item), entry.item.message.time)
         for entry, key in one.overs:
             case = raised.open_cases.get(key)
             if case is not None and case.open:
                 entry.alarm_id = case.id
-                lifecycle.over(
-                    case, raised.now, actor_of(entry.item), entry.item.sender.device_id, entry.item.message.time
-                )
+                lifecycle.over(case, now, actor_of(entry.item), entry.item.sender.device_id, entry.item.message.time)
 
     def _woken(self, fresh: list[Entry]) -> set[UUID]:
         """The homes whose detectors must see one of these messages."""

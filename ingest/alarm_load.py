@@ -91,7 +91,7 @@ async def watch_load(database: Database, settings: Settings) -> None:
         for key in over:
             case = raised.open_cases.get(key)
             if case is not None and case.open and not case.taken:
-                lifecycle.clear(case, raised.now, now, why_load_over())
+                lifecycle.clear(case, now, now, why_load_over())
         await book.finish(conn, now, raised.cases.values(), channels(settings))
 
 

@@ -104,7 +104,7 @@ class Verdicts:
         for key, clearing in cleared.items():
             case = raised.open_cases.get(key)
             if case is not None and case.open:
-                lifecycle.clear(case, raised.now, clearing.happened_at, clearing.why)
+                lifecycle.clear(case, self.now, clearing.happened_at, clearing.why)
         return raised.cases.values()
 
     def _raise(self, key: str, household: Household, found: Found) -> Raise:

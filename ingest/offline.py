@@ -118,7 +118,7 @@ class OfflineHandler:
             case = raised.open_cases.get(key)
             if case is not None and case.open:
                 zone = zone_of(device.time_zone)
-                lifecycle.clear(case, raised.now, device.seen_at, why_heard_again(device.subject, zone, device.seen_at))
+                lifecycle.clear(case, now, device.seen_at, why_heard_again(device.subject, zone, device.seen_at))
         await book.finish(conn, now, raised.cases.values(), self._channels)
 
 

@@ -64,7 +64,7 @@ async def _react(
         asked = {"ids": list(raised.cases), "time": entry.item.message.time}
         for alarm_id in (await conn.execute(_BEFORE, asked)).scalars():
             entry.alarm_id = alarm_id
-            lifecycle.cancel(raised.cases[alarm_id], raised.now, actor_of(entry.item), entry.item.message.time)
+            lifecycle.cancel(raised.cases[alarm_id], now, actor_of(entry.item), entry.item.message.time)
     else:
         return
     await book.finish(conn, now, raised.cases.values(), channels)

@@ -99,7 +99,7 @@ class Acts:
                 key = merge_key(self._ground.home, None, alarm.kind)
                 raised = await raise_alarms(conn, at, [], [key])
                 if key in raised.open_cases:
-                    lifecycle.cancel(raised.open_cases[key], raised.now, WEARER, None)
+                    lifecycle.cancel(raised.open_cases[key], at, WEARER, None)
                 await book.finish(conn, at, raised.cases.values(), THROUGH)
 
         return work
