@@ -80,8 +80,7 @@ _MESSAGE = """
     SELECT message.id, message.alarm_id, alarm.area_code, message.staff_id, staff.role, staff.language, message.step,
         message.answer_code, message.contact_method_id, message.created_at, message.payload, alarm.closed_at,
         alarm.drill,
-        CASE WHEN response.state = 'en_route' AND response.overdue_at IS NOT NULL THEN 'overdue'
-            ELSE response.state END AS response,
+        CASE WHEN response.overdue_at IS NULL THEN response.state ELSE 'overdue' END AS response,
         staff.active AND message.created_at > carebed_now() - CAST(:answerable AS interval)
             AND (message.kind <> ALL (:not_calls) OR message.payload ->> 'result' = ANY (:go_on))
             AND NOT EXISTS (SELECT FROM contact_method

@@ -56,7 +56,7 @@ class Answer:
     def overdue(self) -> bool:
         """Is he on the way, and should have been there? He may still come; until he says so again, nobody relies on
         it."""
-        return self.state is ResponseState.EN_ROUTE and self.overdue_at is not None
+        return self.overdue_at is not None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,21 +22,21 @@ def expire(case: Case, now: datetime) -> None:
         if not answer.active or answer.expires_at is None or answer.expires_at > now:
             continue
         who = str(answer.staff_id)
-        known = answer.overdue
+        goes_on = True
         if answer.state is ResponseState.ACCEPTED:
             # Accepted and not moving is no answer: he is called again, and so are the next.
             answer.state, answer.called_at, answer.expires_at = ResponseState.CALLED, answer.called_at or now, None
             case.log("acceptance_expired", now, ENGINE, responder=who)
         elif answer.state is ResponseState.EN_ROUTE:
-            answer.overdue_at = answer.overdue_at or now
-            known = known or case.answered
+            was_overdue, answer.overdue_at = answer.overdue, answer.overdue_at or now
+            goes_on = not was_overdue and not case.answered  # else it has already, or somebody else comes
             answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
             case.log("arrival_overdue", now, ENGINE, responder=who)
         else:
             answer.expires_at = now + timedelta(seconds=case.policy.on_scene_s)
             case.log("on_scene_overdue", now, ENGINE, responder=who)
         case.tell("expired", [answer.staff_id])
-        if not known:  # else somebody else comes, or the ladder has gone on already
+        if goes_on:
             case.next_step_at = now
     expires_at = case.acknowledgement_expires_at
     if case.acknowledged_by is not None and not case.answered and expires_at is not None and expires_at <= now:

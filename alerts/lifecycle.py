@@ -131,12 +131,12 @@ def en_route(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: dateti
     if answer.state is ResponseState.ARRIVED:
         raise Refused("This responder has already arrived.")
     if answer.overdue:
-        _comes_after_all(case, answer.en_route_at)
+        _comes_after_all(case, answer)
     else:
         accept(case, now, staff_id, actor, at)
     if not case.open:
         return
-    answer.state, answer.en_route_at, answer.overdue_at, answer.device_at = ResponseState.EN_ROUTE, now, None, at
+    answer.state, answer.en_route_at, answer.device_at = ResponseState.EN_ROUTE, now, at
     answer.expires_at = now + timedelta(seconds=case.policy.en_route_s)
     case.next_step_at = None
     case.log("en_route", now, actor, device_time=at, responder=str(staff_id))
@@ -149,7 +149,7 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     if answer.state is ResponseState.ARRIVED:
         return False
     if answer.overdue:
-        _comes_after_all(case, answer.en_route_at)
+        _comes_after_all(case, answer)
     else:
         _accepts(case, now, staff_id, actor, at)
     if not case.open:
@@ -161,10 +161,12 @@ def arrive(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datetime
     return True
 
 
-def _comes_after_all(case: Case, set_out_at: datetime | None) -> None:
+def _comes_after_all(case: Case, answer: Answer) -> None:
     """The ladder pauses again, and those who have been called since he set out are told that they need not; unless
     somebody else goes, who has paused it and by whom they know."""
-    if case.answered:
+    paused, set_out_at = case.answered, answer.en_route_at
+    answer.overdue_at = None
+    if paused:
         return
     case.say(Phrase.HELP_IS_COMING)
     case.next_step_at = case.last_resort_at = None
@@ -199,7 +201,7 @@ def hand_back(case: Case, now: datetime, staff_id: UUID, actor: Actor, at: datet
     was_there = answer is not None and answer.state is ResponseState.ARRIVED
     relied_on = holds or answer is None or not answer.overdue
     if answer is not None and answer.active:
-        answer.state, answer.device_at, answer.expires_at = ResponseState.HANDED_BACK, at, None
+        answer.state, answer.device_at, answer.expires_at, answer.overdue_at = ResponseState.HANDED_BACK, at, None, None
         if was_there:
             answer.left_at = now
     if holds:

@@ -1,6 +1,8 @@
 """One row per alarm and person: called, accepted, declined, on the way, arrived, left."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text
 
@@ -22,6 +24,12 @@ class ResponseState(StrEnum):
 
 #: He goes, or is there.
 ACTIVE = frozenset({ResponseState.ACCEPTED, ResponseState.EN_ROUTE, ResponseState.ARRIVED})
+
+
+def is_coming(response: Mapping[str, Any]) -> bool:
+    """Of a response in an alarm object: he goes and is not overdue, or is there."""
+    return response.get("state") in ACTIVE and not response.get("overdue_at")
+
 
 _QUOTED = ", ".join(f"'{state}'" for state in ResponseState)
 

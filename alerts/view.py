@@ -86,8 +86,7 @@ _ALARM = f"""
         SELECT r.alarm_id, array_agg(r.staff_id) AS staff, json_agg(json_build_object(
             'staff', r.staff_id, 'name', person.name, 'state', r.state,
             'called_at', {utc("r.called_at")}, 'accepted_at', {utc("r.accepted_at")},
-            'en_route_at', {utc("r.en_route_at")},
-            'overdue_at', CASE r.state WHEN 'en_route' THEN {utc("r.overdue_at")} END,
+            'en_route_at', {utc("r.en_route_at")}, 'overdue_at', {utc("r.overdue_at")},
             'arrived_at', {utc("r.arrived_at")}, 'left_at', {utc("r.left_at")}
         ) ORDER BY r.step, r.called_at, r.staff_id) AS list
         FROM answer r JOIN person ON person.id = r.staff_id GROUP BY r.alarm_id)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from alerts.reply import ASKS_HIM_WHO_GOES
-from alerts.response import ACTIVE
+from alerts.response import is_coming
 
 _KINDS: dict[str, tuple[str, str]] = {
     "sos": ("紧急呼叫", "Emergency call"),
@@ -269,10 +269,7 @@ _SOMEBODY = ("工作人员", "Somebody")
 
 def _who(alarm: dict[str, Any], at: int) -> str:
     """The first name of the one who goes and is not overdue; somebody, where it is not known any more."""
-    going = [
-        one for one in alarm.get("responses") or ()
-        if one.get("state") in ACTIVE and one.get("name") and not one.get("overdue_at")
-    ]  # fmt: skip
+    going = [one for one in alarm.get("responses") or () if is_coming(one) and one.get("name")]
     first = min(going, key=lambda one: one.get("accepted_at") or "~", default=None)
     return first_name(str(first["name"])) if first else _SOMEBODY[at]
 

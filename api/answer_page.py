@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from alerts.moves import Move
-from alerts.response import ACTIVE
+from alerts.response import ACTIVE, is_coming
 from alerts.words import alarm_number, drill_words, kind_words
 from registry.area import zone_of
 
@@ -119,7 +119,7 @@ def _situation(alarm: dict[str, Any], language: str) -> str:
     """What has happened, in one sentence; numbers of people, not their names."""
     if alarm["closed_at"] is not None:
         return _said("over", language)
-    answering = [one for one in alarm["responses"] if one["state"] in ACTIVE and not one["overdue_at"]]
+    answering = [one for one in alarm["responses"] if is_coming(one)]
     if any(one["state"] == "arrived" for one in answering):
         return _said("there", language)
     if answering:

@@ -229,11 +229,10 @@ class Replay:
 
     def _arrival_overdue(self, line: Line) -> None:
         who, next_at = line.data["responder"], self.next_at
-        known = who in self.late
+        was_late = who in self.late
         self._overdue(line, "en_route_s")
         self.late.add(who)
-        known = known or self.answered
-        if known:
+        if was_late or self.answered:
             self.next_at = next_at
 
     def _on_scene_overdue(self, line: Line) -> None:

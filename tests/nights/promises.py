@@ -96,7 +96,7 @@ def _is_due(alarm: Row[Any], settled_at: datetime | None) -> list[str]:
 
 def _has_its_owner(alarm: Row[Any], answers: Sequence[Row[Any]]) -> list[str]:
     """A person while somebody holds it who is not overdue, else the station, whose ladder runs."""
-    active = {one.staff_id for one in answers if one.state in _ACTIVE and not _is_late(one)}
+    active = {one.staff_id for one in answers if one.state in _ACTIVE and one.overdue_at is None}
     if alarm.closed_at is not None:
         return [] if not any(one.expires_at for one in answers) else ["closed, and an answer is to expire"]
     found = []
@@ -109,11 +109,6 @@ def _has_its_owner(alarm: Row[Any], answers: Sequence[Row[Any]]) -> list[str]:
     if any((one.expires_at is not None) != (one.state in _ACTIVE) for one in answers):
         found.append("an answer holds for ever, or one that is none expires")
     return found
-
-
-def _is_late(answer: Row[Any]) -> bool:
-    """Was he to be there by now?"""
-    return answer.state == "en_route" and answer.overdue_at is not None
 
 
 def _is_told_in_order(alarm: Row[Any], log: Sequence[Row[Any]], back_s: float) -> list[str]:
@@ -141,7 +136,7 @@ def _stands_as_told(
     if alarm.closed_at is not None:
         answers = []
     active = {str(one.staff_id) for one in answers if one.state in _ACTIVE}
-    late = {str(one.staff_id) for one in answers if _is_late(one)}
+    late = {str(one.staff_id) for one in answers if one.overdue_at is not None}
     told = {
         "step": replay.step, "next_step_at": replay.next_at, "last_resort_at": replay.last_resort_at,
         "last_resorts": replay.last_resorts, "active": set(replay.active), "late": replay.late, "due_at": replay.due_at,
